@@ -1,0 +1,1 @@
+"""Proximal optimal transport divergences by solving their mean-field game on grids."""

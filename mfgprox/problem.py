@@ -1,0 +1,112 @@
+"""The problem that a solver gets: P and Q on a grid, the weight, the cost, the divergence."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mfgprox.cost import Cost
+from mfgprox.density import ArrayDensity, Density, DensityError, sample
+from mfgprox.divergence import Divergence, by_name
+from mfgprox.grid import Grid
+
+if TYPE_CHECKING:
+    from mfgprox.case import Case
+
+MAX_CUT_OFF = 0.01
+
+
+class Problem:
+    """D^p_eps(P‖Q) = min_R { W_p^p(P,R) + epsilon D_f(R‖Q) } on a box.
+
+    P, Q: a `Density`, or an array of densities (not masses) shaped grid.shape, x last.
+    epsilon > 0; p > 1; f_divergence and cost by name, or as objects; grid: a `Grid`.
+    Attributes P, Q, log_P, log_Q are arrays shaped grid.shape with mass one (log Q is -inf where
+    Q has no mass); cost, divergence, epsilon, grid and title are what was asked for.
+    Raises ValueError (DensityError for P and Q), naming the quantity and what is accepted.
+    Source: Baptista et al., Proximal optimal transport divergences, (2.4) and (2.23).
+    """
+
+    def __init__(
+        self,
+        P: Density | np.ndarray,
+        Q: Density | np.ndarray,
+        *,
+        epsilon: float,
+        grid: Grid,
+        p: float = 2.0,
+        f_divergence: str | Divergence = "kl",
+        cost: str | Cost = "euclidean",
+        title: str = "",
+        case: Case | None = None,
+    ) -> None:
+        if not (math.isfinite(epsilon) and epsilon > 0.0):
+            raise ValueError(f"epsilon must be a finite number above 0; got {epsilon}")
+        self.grid = grid
+        self.epsilon = float(epsilon)
+        self.cost = cost if isinstance(cost, Cost) else Cost(p, cost)
+        self.divergence: Divergence = (
+            by_name(f_divergence) if isinstance(f_divergence, str) else f_divergence
+        )
+        self.title = title
+        self.case = case
+        self.densities = tuple(
+            ArrayDensity(values, grid) if isinstance(values, np.ndarray) else values
+            for values in (P, Q)
+        )
+        sampled = []
+        for name, density in zip("PQ", self.densities, strict=True):
+            try:
+                sampled.append(sample(density, grid))
+            except DensityError as error:
+                raise DensityError(f"{name}: {error}") from error
+            if sampled[-1].cut_off > MAX_CUT_OFF:
+                raise DensityError(
+                    f"{name}: the box cuts off {sampled[-1].cut_off:.2%} of its mass, more than "
+                    f"{MAX_CUT_OFF:.0%}; enlarge grid.lower and grid.upper"
+                )
+        self._P, self._Q = sampled
+
+    @property
+    def p(self) -> float:
+        return self.cost.p
+
+    @property
+    def P(self) -> np.ndarray:
+        return self._P.values
+
+    @property
+    def Q(self) -> np.ndarray:
+        return self._Q.values
+
+    @property
+    def log_P(self) -> np.ndarray:
+        return self._P.log_values
+
+    @property
+    def log_Q(self) -> np.ndarray:
+        return self._Q.log_values
+
+    @property
+    def cut_off(self) -> tuple[float, float]:
+        """Shares of the mass of P and of Q that the box cuts off."""
+        return self._P.cut_off, self._Q.cut_off
+
+    @property
+    def smooth(self) -> bool:
+        """Whether P and Q are sampled at cell centres and positive."""
+        return all(s.smooth and bool(np.isfinite(s.log_values).all()) for s in (self._P, self._Q))
+
+    def on(self, grid: Grid) -> Problem:
+        """The same problem on another grid over the same box."""
+        return Problem(
+            *self.densities,
+            epsilon=self.epsilon,
+            grid=grid,
+            f_divergence=self.divergence,
+            cost=self.cost,
+            title=self.title,
+            case=self.case,
+        )

@@ -1,0 +1,119 @@
+"""What a solver returns: the fields, the certificate, the history. It does not know who made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mfgprox.problem import Problem
+from mfgprox.tolerance import Status
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HISTORY_COLUMNS = ("level", "primal", "dual", "gap", "residual", "exploitability")
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """The discrete values of the problem that the solver worked on, and bounds of the continuous D.
+
+    primal_value >= dual_value belong to the solver's own discrete problem. lower_bound <= D <=
+    upper_bound hold for the continuous problem on the box up to the quadrature tolerance that
+    `statement` names; nan where there is none.
+    """
+
+    primal_value: float
+    dual_value: float
+    lower_bound: float = float("nan")
+    upper_bound: float = float("nan")
+    statement: str = ""
+
+    @property
+    def gap(self) -> float:
+        return self.primal_value - self.dual_value
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A solved problem.
+
+    rho, U: (time_steps + 1, [z,] [y,] x), density per unit volume and potential (units of cost).
+    R: (…, z, y, x), the minimiser as the solver knows it best; rho[-1] is what the continuity
+    equation delivers. momentum: one array per axis in the order x, y, z, on faces:
+    (time_steps, *shape) with one more entry along its own axis; constant in time within a step.
+    divergence: best estimate of the continuous value, divergence_error its estimated error.
+    history: column name -> (iterations,) array, nan where a quantity was not evaluated.
+    """
+
+    problem: Problem
+    solver: str
+    status: Status
+    iterations: int
+    rho: np.ndarray
+    U: np.ndarray
+    R: np.ndarray
+    momentum: tuple[np.ndarray, ...]
+    certificate: Certificate
+    divergence: float
+    divergence_error: float
+    transport_cost: float
+    information_divergence: float
+    history: dict[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Sentences that a user should read: what was capped, extrapolated, could not be done."""
+
+    @property
+    def converged(self) -> bool:
+        return self.status.converged
+
+    @property
+    def primal_value(self) -> float:
+        return self.certificate.primal_value
+
+    @property
+    def dual_value(self) -> float:
+        return self.certificate.dual_value
+
+    @property
+    def gap(self) -> float:
+        return self.certificate.gap
+
+    @property
+    def lower_bound(self) -> float:
+        return self.certificate.lower_bound
+
+    @property
+    def upper_bound(self) -> float:
+        return self.certificate.upper_bound
+
+    @property
+    def first_variation(self) -> np.ndarray:
+        """δD/δP = U(·, 0), up to a constant (Theorem 4.1); E_P of it is D in this gauge."""
+        return self.U[0]
+
+    @property
+    def mass_error(self) -> float:
+        """Largest relative deviation of the mass of rho from one, over the time levels."""
+        masses = self.rho.reshape(len(self.rho), -1).sum(axis=1) * self.problem.grid.cell_volume
+        return float(np.abs(masses - 1.0).max())
+
+    @property
+    def terminal_mismatch(self) -> float:
+        """∫ |rho(·, 1) - R|."""
+        return self.problem.grid.integrate(np.abs(self.rho[-1] - self.R))
+
+    def save(self, path: str | Path, **options: Any) -> Path:
+        """Write the HDF5 result file; see `mfgprox.storage.save`."""
+        from mfgprox.storage import save
+
+        return save(self, path, **options)
+
+    def plot(self) -> Figure:
+        """The figure of the density evolution; see `mfgprox.plot.figure`."""
+        from mfgprox.plot import figure
+
+        return figure(self)

@@ -1,0 +1,53 @@
+"""Solvers by name, and `solve`. Imported as `mfgprox.solvers`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mfgprox.problem import Problem
+from mfgprox.solution import Solution
+from mfgprox.solvers.fictitious_play import FictitiousPlay
+from mfgprox.solvers.iterate import Solver, iterate
+from mfgprox.solvers.primal_dual import PrimalDual
+from mfgprox.tolerance import Tolerance
+
+SOLVERS: dict[str, Callable[..., Solver]] = {
+    "primal-dual": PrimalDual,
+    "fictitious-play": FictitiousPlay,
+}
+DEFAULT_SOLVER = "primal-dual"
+
+
+def make_solver(name: str, **options: Any) -> Solver:
+    """The solver of that name with its settings. Raises ValueError listing what is accepted."""
+    if name not in SOLVERS:
+        raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {name!r}")
+    return SOLVERS[name](**options)
+
+
+def solve(
+    problem: Problem,
+    solver: str | Solver | None = None,
+    *,
+    tolerance: Tolerance | None = None,
+    start: Solution | None = None,
+    callback: Callable[..., None] | None = None,
+    **loop: Any,
+) -> Solution:
+    """Solve the problem.
+
+    solver: a name in `SOLVERS`, a solver object, or None for what the problem's case file names
+    (else the default). start: a solution, possibly of another grid or epsilon, to begin from.
+    callback(record): called after every iteration with an `iterate.Record`.
+    Further keywords go to `iterate.iterate` (checkpoint, deadline, state, …).
+    """
+    settings = problem.case.solver if problem.case is not None else None
+    options = settings.options() if settings is not None and solver in (None, settings.method) else {}
+    if solver is None:
+        solver = settings.method if settings is not None else DEFAULT_SOLVER
+    if isinstance(solver, str):
+        solver = make_solver(solver, **options)
+    if tolerance is None:
+        tolerance = settings.tolerance() if settings is not None else Tolerance()
+    return iterate(solver, problem, tolerance, start=start, callback=callback, **loop)

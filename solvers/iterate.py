@@ -1,0 +1,160 @@
+"""The only loop: step, record, report, checkpoint, stop and say why.
+
+A solver is frozen settings with three methods; everything that changes during a solve is in its
+state, a tree of dataclass fields, dicts, lists, arrays and numbers that a checkpoint can hold.
+Fields marked `metadata=TRANSIENT` are derived from the others, never stored, and rebuilt on demand
+to the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from mfgprox.problem import Problem
+from mfgprox.solution import HISTORY_COLUMNS, Solution
+from mfgprox.tolerance import Status, Tolerance
+
+TRANSIENT = {"transient": True}
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one step reports; nan for what it did not evaluate.
+
+    level counts nested grids from 0, the coarsest, to levels - 1, the problem's own grid; the
+    stopping test looks at records of the last level only, and only where primal and dual are both
+    evaluated there. stalled: the solver cannot improve further.
+    """
+
+    level: int
+    levels: int
+    primal: float = NAN
+    dual: float = NAN
+    residual: float = NAN
+    exploitability: float = NAN
+    stalled: bool = False
+    iteration: int = 0
+
+    @property
+    def gap(self) -> float:
+        return self.primal - self.dual
+
+    @property
+    def last_level(self) -> bool:
+        return self.level == self.levels - 1
+
+
+class Solver(Protocol):
+    """Frozen settings of a method."""
+
+    name: str
+
+    def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> Any:
+        """The state before the first step."""
+        ...
+
+    def step(self, problem: Problem, state: Any, tolerance: Tolerance) -> Record:
+        """Advance the state by one iteration, in place.
+
+        Raises FloatingPointError, leaving the last sound state, when a value is not finite.
+        """
+        ...
+
+    def finish(
+        self,
+        problem: Problem,
+        state: Any,
+        status: Status,
+        iterations: int,
+        history: dict[str, np.ndarray],
+    ) -> Solution:
+        """The solution that the state holds, certificate included, whatever the status."""
+        ...
+
+
+@dataclass
+class Progress:
+    """Where a solve stands: the solver's state and the history so far. This is a checkpoint."""
+
+    state: Any
+    rows: list[list[float]]
+
+    @property
+    def iterations(self) -> int:
+        return len(self.rows)
+
+    def history(self) -> dict[str, np.ndarray]:
+        table = np.array(self.rows, float).reshape(len(self.rows), len(HISTORY_COLUMNS))
+        return {name: table[:, i] for i, name in enumerate(HISTORY_COLUMNS)}
+
+
+def iterate(
+    solver: Solver,
+    problem: Problem,
+    tolerance: Tolerance,
+    *,
+    start: Solution | None = None,
+    progress: Progress | None = None,
+    callback: Callable[[Record], None] | None = None,
+    deadline: float = math.inf,
+    interrupted: Callable[[], bool] = lambda: False,
+    checkpoint: Callable[[Progress], None] | None = None,
+    checkpoint_seconds: float = 60.0,
+) -> Solution:
+    """Run a solver to its end.
+
+    progress: continue from a checkpoint instead of from `start`. deadline: seconds of the monotonic
+    clock at which to stop. interrupted: asked after every step; when true, a last checkpoint is
+    made. checkpoint(progress) is called every checkpoint_seconds and on interruption.
+    """
+    if progress is None:
+        progress = Progress(solver.init(problem, start, tolerance), [])
+    saved_at = time.monotonic()
+    status = None
+    while status is None:
+        try:
+            record = solver.step(problem, progress.state, tolerance)
+        except FloatingPointError:
+            status = Status.NOT_FINITE
+            break
+        progress.rows.append([float(getattr(record, name)) for name in HISTORY_COLUMNS])
+        if callback is not None:
+            callback(_numbered(record, progress.iterations))
+        status = _verdict(record, progress, tolerance, deadline, interrupted)
+        now = time.monotonic()
+        due = now - saved_at >= checkpoint_seconds or status is Status.INTERRUPTED
+        if checkpoint is not None and due:
+            checkpoint(progress)
+            saved_at = now
+    return solver.finish(problem, progress.state, status, progress.iterations, progress.history())
+
+
+def _numbered(record: Record, iteration: int) -> Record:
+    return Record(**{**record.__dict__, "iteration": iteration})
+
+
+def _verdict(
+    record: Record,
+    progress: Progress,
+    tolerance: Tolerance,
+    deadline: float,
+    interrupted: Callable[[], bool],
+) -> Status | None:
+    if record.last_level and tolerance.met(record.gap, record.dual):
+        return Status.CONVERGED
+    if record.stalled and record.last_level:
+        return Status.STALLED
+    if interrupted():
+        return Status.INTERRUPTED
+    if progress.iterations >= tolerance.max_iterations:
+        return Status.ITERATION_LIMIT
+    if time.monotonic() >= deadline:
+        return Status.TIME_LIMIT
+    return None
