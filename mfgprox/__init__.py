@@ -1,1 +1,48 @@
-"""Proximal optimal transport divergences by solving their mean-field game on grids."""
+"""Proximal optimal transport divergences by solving their mean-field game on grids.
+
+The names below are the public ones; each is loaded when it is first used, since NumPy is light and
+Numba and Matplotlib are not.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from mfgprox.case import load_case as load_case
+    from mfgprox.cost import Cost as Cost
+    from mfgprox.exact import gaussian as gaussian
+    from mfgprox.grid import Grid as Grid
+    from mfgprox.problem import Problem as Problem
+    from mfgprox.solution import Solution as Solution
+    from mfgprox.solvers import solve as solve
+    from mfgprox.storage import load as load
+    from mfgprox.tolerance import Tolerance as Tolerance
+
+_HOME = {
+    "Cost": "mfgprox.cost",
+    "Grid": "mfgprox.grid",
+    "Problem": "mfgprox.problem",
+    "Solution": "mfgprox.solution",
+    "Tolerance": "mfgprox.tolerance",
+    "load": "mfgprox.storage",
+    "load_case": "mfgprox.case",
+    "solve": "mfgprox.solvers",
+}
+_MODULES = {"density": "mfgprox.density", "gaussian": "mfgprox.exact.gaussian"}
+__all__ = ["__version__", *sorted([*_HOME, *_MODULES])]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'mfgprox' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,7 +15,6 @@ class Status(Enum):
     TIME_LIMIT = "stopped: the time limit came before the tolerance was met"
     STALLED = "stopped: no further progress is possible in this arithmetic or on this grid"
     NOT_FINITE = "stopped: a value that is not finite appeared; the last sound state is reported"
-    INTERRUPTED = "stopped: interrupted from outside"
 
     @property
     def converged(self) -> bool:

@@ -21,6 +21,7 @@ from mfgprox.solution import HISTORY_COLUMNS, Solution
 from mfgprox.tolerance import Status, Tolerance
 
 TRANSIENT = {"transient": True}
+RESUMABLE = (Status.ITERATION_LIMIT, Status.TIME_LIMIT)
 NAN = float("nan")
 
 
@@ -79,6 +80,10 @@ class Solver(Protocol):
         ...
 
 
+class Interrupted(Exception):
+    """The loop was asked to stop; the last checkpoint has been made."""
+
+
 @dataclass
 class Progress:
     """Where a solve stands: the solver's state and the history so far. This is a checkpoint."""
@@ -112,7 +117,8 @@ def iterate(
 
     progress: continue from a checkpoint instead of from `start`. deadline: seconds of the monotonic
     clock at which to stop. interrupted: asked after every step; when true, a last checkpoint is
-    made. checkpoint(progress) is called every checkpoint_seconds and on interruption.
+    made and Interrupted raised. checkpoint(progress) is called every checkpoint_seconds, on
+    interruption, and when a limit stops the solve before its tolerance is met.
     """
     if progress is None:
         progress = Progress(solver.init(problem, start, tolerance), [])
@@ -127,12 +133,14 @@ def iterate(
         progress.rows.append([float(getattr(record, name)) for name in HISTORY_COLUMNS])
         if callback is not None:
             callback(_numbered(record, progress.iterations))
-        status = _verdict(record, progress, tolerance, deadline, interrupted)
-        now = time.monotonic()
-        due = now - saved_at >= checkpoint_seconds or status is Status.INTERRUPTED
+        status = _verdict(record, progress, tolerance, deadline)
+        stop = status is None and interrupted()
+        due = stop or status in RESUMABLE or time.monotonic() - saved_at >= checkpoint_seconds
         if checkpoint is not None and due:
             checkpoint(progress)
-            saved_at = now
+            saved_at = time.monotonic()
+        if stop:
+            raise Interrupted
     return solver.finish(problem, progress.state, status, progress.iterations, progress.history())
 
 
@@ -145,14 +153,11 @@ def _verdict(
     progress: Progress,
     tolerance: Tolerance,
     deadline: float,
-    interrupted: Callable[[], bool],
 ) -> Status | None:
     if record.last_level and tolerance.met(record.gap, record.dual):
         return Status.CONVERGED
     if record.stalled and record.last_level:
         return Status.STALLED
-    if interrupted():
-        return Status.INTERRUPTED
     if progress.iterations >= tolerance.max_iterations:
         return Status.ITERATION_LIMIT
     if time.monotonic() >= deadline:
