@@ -65,6 +65,8 @@ class Solution:
     history: dict[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Sentences that a user should read: what was capped, extrapolated, could not be done."""
+    written_times: np.ndarray | None = None
+    """Times of rho and U where a result file holds fewer levels than the grid has; else None."""
 
     @property
     def converged(self) -> bool:
@@ -89,6 +91,11 @@ class Solution:
     @property
     def upper_bound(self) -> float:
         return self.certificate.upper_bound
+
+    @property
+    def times(self) -> np.ndarray:
+        """The time of each level of rho and U."""
+        return self.problem.grid.times if self.written_times is None else self.written_times
 
     @property
     def first_variation(self) -> np.ndarray:

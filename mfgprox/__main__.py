@@ -1,0 +1,5 @@
+"""`python -m mfgprox`."""
+
+from mfgprox.cli import main
+
+main()

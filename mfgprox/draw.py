@@ -1,0 +1,71 @@
+"""The commands `plot`, `animate` and `info`: a result file in, a picture, film or text out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mfgprox.exits import BadInput, Exit
+from mfgprox.interruption import Interruption
+from mfgprox.run import require_writable, writing
+
+if TYPE_CHECKING:
+    from mfgprox.solution import Solution
+
+FIGURES = (".png", ".svg", ".pdf")
+FILMS = (".gif", ".mp4")
+
+
+def draw_figure(result: Path, output: Path | None) -> Exit:
+    """Write the figure of a result; default: beside the working directory's name of the result."""
+    output = output or Path(result.with_suffix(".png").name)
+    _require_suffix(output, FIGURES)
+    require_writable(output)
+    solution = _load(result)
+    from mfgprox.plot import save_figure
+
+    with writing(output):
+        save_figure(solution, output)
+    print(output)
+    return Exit.OK
+
+
+def draw_film(result: Path, output: Path, fps: int) -> Exit:
+    """Write the film of a result."""
+    _require_suffix(output, FILMS)
+    require_writable(output)
+    solution = _load(result)
+    from mfgprox.plot import animate
+
+    with Interruption(), writing(output):
+        animate(solution, output, fps=fps)
+    print(output)
+    return Exit.OK
+
+
+def print_info(result: Path) -> Exit:
+    """Print what is in a file."""
+    from mfgprox.info import describe
+    from mfgprox.storage import StorageError
+
+    try:
+        print(describe(result))
+    except StorageError as error:
+        raise BadInput(str(error)) from error
+    return Exit.OK
+
+
+def _load(path: Path) -> Solution:
+    from mfgprox.storage import StorageError, load
+
+    try:
+        return load(path)
+    except StorageError as error:
+        raise BadInput(str(error)) from error
+
+
+def _require_suffix(output: Path, accepted: tuple[str, ...]) -> None:
+    if output.suffix.lower() not in accepted:
+        raise BadInput(
+            f"{output}: the suffix {output.suffix!r} is not known; use one of {', '.join(accepted)}"
+        )

@@ -1,0 +1,77 @@
+"""Exit statuses, and the one place where exceptions become messages."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+
+
+class Exit(IntEnum):
+    """What a shell sees."""
+
+    OK = 0
+    VALIDATION_FAILED = 1
+    BAD_INPUT = 2
+    NOT_CONVERGED = 3
+    CANNOT_WRITE = 4
+    INTERNAL = 70
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class BadInput(ValueError):
+    """What the user gave cannot be used; the message says what is accepted."""
+
+
+class CannotWrite(OSError):
+    """The output cannot be written where it was asked for."""
+
+
+def say(message: str) -> None:
+    """One message on standard error, as `mfgprox: message`."""
+    print(f"mfgprox: {message}", file=sys.stderr)
+
+
+def guarded(command: Callable[[], Exit]) -> Exit:
+    """Run a command; answer every failure with one message and its exit status."""
+    from mfgprox.case import CaseError
+    from mfgprox.density import DensityError
+    from mfgprox.interruption import Stopped
+
+    try:
+        return command()
+    except (BadInput, CaseError, DensityError) as error:
+        say(str(error))
+        return Exit.BAD_INPUT
+    except CannotWrite as error:
+        say(str(error))
+        return Exit.CANNOT_WRITE
+    except Stopped as stopped:
+        say(str(stopped))
+        return stopped.exit
+    except KeyboardInterrupt:
+        say("interrupted")
+        return Exit.INTERRUPTED
+    except MemoryError:
+        say("not enough memory for this case; use fewer cells or time steps")
+        return Exit.BAD_INPUT
+    except BrokenPipeError:
+        return Exit.OK
+    except Exception as error:
+        say(f"internal error: {type(error).__name__}: {error}".splitlines()[0] + _saved_traceback())
+        return Exit.INTERNAL
+
+
+def _saved_traceback() -> str:
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="mfgprox-", suffix=".traceback.txt", delete=False
+        ) as file:
+            file.write(traceback.format_exc())
+        return f" (please report it; the traceback is in {Path(file.name)})"
+    except OSError:
+        return " (the traceback could not be saved)"

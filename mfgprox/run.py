@@ -1,0 +1,198 @@
+"""The `run` command: case → problem → solver → solution → file, with everything a run may meet."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mfgprox.exits import BadInput, CannotWrite, Exit, say
+from mfgprox.interruption import Interruption
+
+if TYPE_CHECKING:
+    from mfgprox.case import Case
+    from mfgprox.solution import Solution
+    from mfgprox.solvers.iterate import Progress
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line of `run` says."""
+
+    case: str
+    output: Path | None = None
+    solver: str | None = None
+    overrides: tuple[str, ...] = ()
+    resume: bool = False
+    start: Path | None = None
+    max_time: float | None = None
+    dry_run: bool = False
+    force: bool = False
+    quiet: bool = False
+
+
+def run(options: RunOptions) -> Exit:
+    """Solve a case and write its result. Raises what `exits.guarded` turns into messages."""
+    from mfgprox.case import read_case
+
+    with Interruption() as interruption:
+        began = time.monotonic()
+        overrides = list(options.overrides)
+        if options.solver is not None:
+            overrides.append(f"solver.method={options.solver}")
+        case = read_case(options.case, overrides)
+        output = options.output or Path(f"{Path(case.path).stem}.h5")
+        if options.dry_run:
+            print(dry_run(case, output))
+            return Exit.OK
+        require_writable(output)
+        refuse_other_case(output, case, options.force)
+        solution = _solve(case, output, options, interruption, began)
+        _write(solution, output)
+        if not options.quiet:
+            from mfgprox.summary import summary
+
+            print(summary(solution, output, time.monotonic() - began))
+        if not solution.converged:
+            say(f"{solution.status.value}; the result in {output} is marked as not converged")
+            return Exit.NOT_CONVERGED
+        return Exit.OK
+
+
+def dry_run(case: Case, output: Path) -> str:
+    """All settings, and estimates of memory and time."""
+    from mfgprox.estimate import estimate_seconds
+
+    memory, seconds = case.estimate_memory(), estimate_seconds(case)
+    return "\n".join(
+        [
+            case.settings_table(),
+            f"memory: about {memory / 2**20:.0f} MiB",
+            f"time: about {seconds:.0f} s once the kernels are compiled",
+            f"would write {output}",
+        ]
+    )
+
+
+def require_writable(output: Path) -> None:
+    """Raise CannotWrite before the work begins, not after it."""
+    folder = output.parent
+    if output.is_dir():
+        raise CannotWrite(f"cannot write {output}: it is a directory")
+    if not folder.is_dir():
+        raise CannotWrite(f"cannot write {output}: the directory {folder} does not exist")
+    if not os.access(folder, os.W_OK):
+        raise CannotWrite(f"cannot write {output}: no permission to write in {folder}")
+
+
+def refuse_other_case(output: Path, case: Case, force: bool) -> None:
+    """Raise BadInput where the output file holds something else, unless forced."""
+    from mfgprox.storage import same_case
+
+    if output.exists() and not force and not same_case(output, case.text):
+        raise BadInput(
+            f"{output} exists and does not hold this case; give another name with -o, or --force"
+        )
+
+
+def _solve(
+    case: Case, output: Path, options: RunOptions, interruption: Interruption, began: float
+) -> Solution:
+    from mfgprox import checkpoint
+    from mfgprox.progress import reporter
+
+    problem = case.problem()
+    identity = {"case_text": case.resume_text(), "solver": case.solver.method}
+    where = checkpoint.path_for(output)
+    progress = _resumed(where, identity, options)
+    start = _start(options.start) if options.start is not None else None
+    announce_compilation(options.quiet)
+    from mfgprox.solvers import solve
+    from mfgprox.solvers.iterate import Interrupted
+
+    def save(reached: Progress) -> None:
+        with writing(where):
+            checkpoint.save(reached, where, **identity)
+
+    interruption.deferred = True
+    try:
+        with reporter(options.quiet, case.solver.tolerance().rtol) as report:
+            return solve(
+                problem,
+                start=start,
+                progress=progress,
+                callback=report,
+                checkpoint=save,
+                checkpoint_seconds=float(os.environ.get("MFGPROX_CHECKPOINT_SECONDS", "60")),
+                interrupted=interruption,
+                deadline=began + options.max_time if options.max_time else math.inf,
+            )
+    except Interrupted:
+        raise interruption.stopped(f"saved in {where}; continue with --resume") from None
+
+
+def _resumed(where: Path, identity: dict[str, Any], options: RunOptions) -> Progress | None:
+    from mfgprox import checkpoint
+
+    if not where.exists():
+        if options.resume:
+            say(f"there is no checkpoint {where}; starting from the beginning")
+        return None
+    if not options.resume:
+        say(f"{where} holds an unfinished run; --resume would continue it; starting afresh")
+        return None
+    try:
+        return checkpoint.load(where, **identity)
+    except checkpoint.CheckpointError as error:
+        raise BadInput(str(error)) from error
+
+
+def _start(path: Path) -> Solution:
+    from mfgprox.storage import StorageError, load
+
+    try:
+        return load(path)
+    except StorageError as error:
+        raise BadInput(f"--start: {error}") from error
+
+
+def _write(solution: Solution, output: Path) -> None:
+    from mfgprox import checkpoint
+
+    with writing(output):
+        solution.save(output)
+        if solution.status not in _resumable():
+            checkpoint.path_for(output).unlink(missing_ok=True)
+
+
+def _resumable() -> tuple[Any, ...]:
+    from mfgprox.solvers.iterate import RESUMABLE
+
+    return RESUMABLE
+
+
+class writing:
+    """Turns the system's refusals into CannotWrite."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            raise CannotWrite(f"cannot write {self.path}: {reason}") from error
+
+
+def announce_compilation(quiet: bool) -> None:
+    """Say that the first run compiles, when no compiled kernel is cached."""
+    import mfgprox.kernels
+
+    cache = Path(mfgprox.kernels.__file__).with_name("__pycache__")
+    if not quiet and not any(cache.glob("*.nbi")):
+        say("compiling the kernels; this happens once and takes up to half a minute")

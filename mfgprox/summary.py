@@ -1,0 +1,47 @@
+"""What a run prints at its end: the value, its certificate, and what the user should know."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from mfgprox.solution import Solution
+
+
+def summary(solution: Solution, output: Path | None, seconds: float) -> str:
+    """The summary of a solve, ready to print."""
+    problem, grid = solution.problem, solution.problem.grid
+    size = "×".join(map(str, grid.cells)) + f" cells × {grid.time_steps} steps"
+    rows = [
+        ("case", problem.title or "untitled"),
+        ("grid", f"{size}, epsilon {problem.epsilon:g}, p {problem.p:g}"),
+        ("solver", f"{solution.solver}, {solution.iterations} iterations, {seconds:.1f} s"),
+        ("status", solution.status.value),
+        ("D(P‖Q)", f"{solution.divergence:.8g} ± {solution.divergence_error:.1e}"),
+        ("  transport cost", f"{solution.transport_cost:.8g}"),
+        (
+            "  information",
+            f"{problem.epsilon:g} × {solution.information_divergence:.8g}",
+        ),
+        (
+            "discrete gap",
+            f"{solution.gap:.2e}  (primal {solution.primal_value:.8g}, "
+            f"dual {solution.dual_value:.8g})",
+        ),
+        ("bounds of D", f"{_bound(solution.lower_bound)} … {_bound(solution.upper_bound)}"),
+        ("mass error", f"{solution.mass_error:.1e}"),
+    ]
+    if solution.certificate.statement:
+        rows.append(("certificate", solution.certificate.statement))
+    for name, share in zip("PQ", problem.cut_off, strict=True):
+        if share > 1e-6:
+            rows.append(("note", f"the box cuts off {share:.1e} of the mass of {name}"))
+    rows += [("note", note) for note in solution.notes]
+    if output is not None:
+        rows.append(("written to", str(output)))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
+
+
+def _bound(value: float) -> str:
+    return f"{value:.8g}" if math.isfinite(value) else "none"
