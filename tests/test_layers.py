@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"grid", "cost", "divergence", "tolerance", "kernels", "atomic"},
+    {"grid", "cost", "divergence", "tolerance", "kernels", "atomic", "hdf5"},
     {"density"},
     {"problem"},
     {"solution", "certificate"},
