@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mfgprox.cost import Cost
-from mfgprox.density import ArrayDensity, Density, DensityError, sample
+from mfgprox.density import ArrayDensity, Density, DensityError, Sampled, sample
 from mfgprox.divergence import Divergence, by_name
 from mfgprox.grid import Grid
 
@@ -90,6 +91,11 @@ class Problem:
         return self._Q.log_values
 
     @property
+    def samples(self) -> tuple[Sampled, Sampled]:
+        """P and Q as they were sampled."""
+        return self._P, self._Q
+
+    @property
     def cut_off(self) -> tuple[float, float]:
         """Shares of the mass of P and of Q that the box cuts off."""
         return self._P.cut_off, self._Q.cut_off
@@ -98,6 +104,14 @@ class Problem:
     def smooth(self) -> bool:
         """Whether P and Q are sampled at cell centres and positive."""
         return all(s.smooth and bool(np.isfinite(s.log_values).all()) for s in (self._P, self._Q))
+
+    def with_samples(self, P: Sampled, Q: Sampled) -> Problem:
+        """The same problem with exactly these values on its grid, not normalised again."""
+        if not P.values.shape == Q.values.shape == self.grid.shape:
+            raise ValueError(f"P and Q must have the shape {self.grid.shape} of the grid")
+        other = copy.copy(self)
+        other._P, other._Q = P, Q
+        return other
 
     def on(self, grid: Grid) -> Problem:
         """The same problem on another grid over the same box."""

@@ -41,10 +41,12 @@ class Certificate:
 class Solution:
     """A solved problem.
 
-    rho, U: (time_steps + 1, [z,] [y,] x), density per unit volume and potential (units of cost).
+    rho, U: (time_steps + 1, [z,] [y,] x), density per unit volume and potential (units of cost);
+    fewer time levels when a file was written with fewer: `times` says which they are.
     R: (…, z, y, x), the minimiser as the solver knows it best; rho[-1] is what the continuity
     equation delivers. momentum: one array per axis in the order x, y, z, on faces:
-    (time_steps, *shape) with one more entry along its own axis; constant in time within a step.
+    (time_steps, *shape) with one more entry along its own axis; constant in time within a step;
+    empty when a file was written without it.
     divergence: best estimate of the continuous value, divergence_error its estimated error.
     history: column name -> (iterations,) array, nan where a quantity was not evaluated.
     """
@@ -94,7 +96,7 @@ class Solution:
 
     @property
     def times(self) -> np.ndarray:
-        """The time of each level of rho and U."""
+        """The times of the levels of rho and U, (levels,), from 0 to 1."""
         return self.problem.grid.times if self.written_times is None else self.written_times
 
     @property

@@ -14,7 +14,7 @@ LAYERS = [
     {"solvers"},
     {"exact"},
     {"case"},
-    {"storage", "vtkhdf", "checkpoint"},
+    {"storage", "layout", "restore", "vtkhdf", "checkpoint"},
     {"plot", "info", "validation"},
     {"exits", "interruption", "progress", "summary", "estimate", "suite"},
     {"run"},

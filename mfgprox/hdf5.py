@@ -1,0 +1,124 @@
+"""HDF5 files as bytes out, and suspicious bytes in.
+
+Writing happens in memory: the image of a file is complete before a byte of it reaches the disk, and
+the same content gives the same bytes. Reading trusts nothing: no links that lead elsewhere, no
+virtual or external data, no array that is larger than its stored bytes can hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+DEFLATE_RATIO = 1100
+"""No deflated stream expands more than about 1032 times."""
+COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+
+
+class HDF5Error(ValueError):
+    """A file that is not what it should be: one sentence that names the file and what is wrong."""
+
+
+def image(fill: Callable[[h5py.File], None]) -> bytes:
+    """The bytes of the HDF5 file that `fill` writes into."""
+    with h5py.File(
+        "image", "w", driver="core", backing_store=False, libver=("v110", "v110")
+    ) as file:
+        fill(file)
+        file.flush()
+        return file.id.get_file_image()
+
+
+def write_array(
+    group: h5py.Group, name: str, data: np.ndarray, chunks: tuple[int, ...] | None, **filters: Any
+) -> h5py.Dataset:
+    """A checksummed dataset in chunks of that shape; contiguous where there is nothing to chunk."""
+    if chunks is None or data.size == 0:
+        return group.create_dataset(name, data=data, track_times=False)
+    return group.create_dataset(
+        name, data=data, chunks=chunks, fletcher32=True, track_times=False, **filters
+    )
+
+
+@contextlib.contextmanager
+def reading(path: str | Path, error: type[HDF5Error]) -> Iterator[h5py.File]:
+    """The file opened for reading; whatever goes wrong inside the block becomes `error`."""
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise error(f"{path}: there is no such file")
+        if not path.is_file():
+            raise error(f"{path}: not a file")
+        if not h5py.is_hdf5(path):
+            raise error(f"{path}: not an HDF5 file, or cut off at its beginning")
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except HDF5Error as problem:
+        text = str(problem)
+        raise error(text if text.startswith(str(path)) else f"{path}: {text}") from problem
+    except MemoryError as problem:
+        raise error(f"{path}: there is not enough memory to read it") from problem
+    except Exception as problem:
+        reason = " ".join(str(problem).split())[:200] or type(problem).__name__
+        raise error(f"{path}: damaged or not readable ({reason})") from problem
+
+
+def attribute(group: h5py.Group, name: str, kind: type) -> Any:
+    """An attribute as str, float or int. Raises HDF5Error where it is missing or another kind."""
+    if name not in group.attrs:
+        raise HDF5Error(f"the attribute {name!r} is missing")
+    value = group.attrs[name]
+    if kind is str:
+        if not isinstance(value, str):
+            raise HDF5Error(f"the attribute {name!r} is not text")
+        return value
+    if not isinstance(value, np.number) or np.iscomplexobj(value):
+        raise HDF5Error(f"the attribute {name!r} is not a number")
+    if kind is int and not isinstance(value, np.integer):
+        raise HDF5Error(f"the attribute {name!r} is not a whole number")
+    return kind(value)
+
+
+def dataset(group: h5py.Group, name: str) -> h5py.Dataset:
+    """A dataset whose data lie in this very file. Raises HDF5Error otherwise."""
+    link = group.get(name, getlink=True)
+    if link is None:
+        raise HDF5Error(f"the dataset {name!r} is missing")
+    if not isinstance(link, h5py.HardLink):
+        raise HDF5Error(f"{name!r} is a link that leads elsewhere")
+    found = group[name]
+    if not isinstance(found, h5py.Dataset):
+        raise HDF5Error(f"{name!r} is not a dataset")
+    if found.is_virtual or found.external:
+        raise HDF5Error(f"the data of {name!r} lie elsewhere")
+    return found
+
+
+def read_array(
+    group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str | np.dtype = "float64"
+) -> np.ndarray:
+    """A dataset of exactly this shape and type. Raises HDF5Error otherwise."""
+    found = dataset(group, name)
+    if found.shape != tuple(shape) or found.dtype != np.dtype(dtype):
+        raise HDF5Error(
+            f"{name!r} is {found.dtype} of shape {found.shape}, where {np.dtype(dtype)} of shape "
+            f"{tuple(shape)} is expected"
+        )
+    _require_stored(found, name)
+    return found[()]
+
+
+def _require_stored(found: h5py.Dataset, name: str) -> None:
+    """Refuse an array that promises more than its bytes hold, before memory is given to it."""
+    stored = found.id.get_storage_size()
+    if found.nbytes > stored * (DEFLATE_RATIO if found.chunks else 1):
+        raise HDF5Error(f"the data of {name!r} are incomplete")
+    if found.chunks:
+        expected = np.prod([-(-n // c) for n, c in zip(found.shape, found.chunks, strict=True)])
+        if found.id.get_num_chunks() != expected:
+            raise HDF5Error(f"the data of {name!r} are incomplete")

@@ -1,0 +1,54 @@
+"""The group /VTKHDF: the same fields under the names that VTK's readers (ParaView) look for.
+
+Nothing is stored twice: cell data are soft links to the fields of three space axes, and virtual
+datasets of the same file where axes of one cell are missing. Time is that of the written levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import h5py
+import numpy as np
+
+from mfgprox.grid import Grid
+
+VERSION = (2, 2)
+
+
+def write_vtkhdf(file: h5py.File, grid: Grid, times: np.ndarray, names: Iterable[str]) -> None:
+    """Describe the datasets `names` of the root, (time, [z,] [y,] x), as temporal ImageData.
+
+    An axis that the case does not have is one cell wide, centred at 0, as wide as the narrowest
+    cell.
+    """
+    missing = 3 - grid.dimension
+    width = min(grid.spacing)
+    group = file.create_group("VTKHDF")
+    group.attrs["Version"] = np.array(VERSION, "i8")
+    group.attrs.create("Type", b"ImageData", dtype=h5py.string_dtype("ascii", 9))
+    group.attrs["WholeExtent"] = np.array(
+        [bound for n in grid.cells + (1,) * missing for bound in (0, n)], "i8"
+    )
+    group.attrs["Origin"] = np.array(grid.lower + (-0.5 * width,) * missing)
+    group.attrs["Spacing"] = np.array(grid.spacing + (width,) * missing)
+    group.attrs["Direction"] = np.eye(3).ravel()
+    steps = group.create_group("Steps")
+    steps.attrs["NSteps"] = np.int64(len(times))
+    steps.create_dataset("Values", data=times, track_times=False)
+    offsets, cell_data = steps.create_group("CellDataOffsets"), group.create_group("CellData")
+    for name in names:
+        offsets.create_dataset(name, data=np.arange(len(times)), track_times=False)
+        if missing:
+            _add_axes(cell_data, file[name], missing)
+        else:
+            cell_data[name] = h5py.SoftLink(f"/{name}")
+
+
+def _add_axes(group: h5py.Group, source: h5py.Dataset, missing: int) -> None:
+    """A virtual dataset that shows `source` with axes of length one behind time."""
+    shape = (source.shape[0], *(1,) * missing, *source.shape[1:])
+    layout = h5py.VirtualLayout(shape, dtype=source.dtype)
+    name = source.name.lstrip("/")
+    layout[(slice(None), *(0,) * missing)] = h5py.VirtualSource(".", source.name, source.shape)
+    group.create_virtual_dataset(name, layout)
