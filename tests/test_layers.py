@@ -14,7 +14,7 @@ LAYERS = [
     {"solvers"},
     {"exact"},
     {"case"},
-    {"storage", "layout", "restore", "vtkhdf", "checkpoint"},
+    {"storage", "layout", "restore", "vtkhdf", "checkpoint", "tree"},
     {"plot", "info", "validation"},
     {"exits", "interruption", "progress", "summary", "estimate", "suite"},
     {"run"},

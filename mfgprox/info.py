@@ -1,0 +1,121 @@
+"""What is in a result file or a checkpoint, as text for a terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mfgprox import checkpoint, hdf5, layout
+from mfgprox.hdf5 import attribute
+from mfgprox.restore import restore_grid
+from mfgprox.storage import StorageError
+
+Rows = list[tuple[str, str]]
+
+
+def describe(path: str | Path) -> str:
+    """The contents of a file: its case, status, values, certificate and datasets.
+
+    Nothing is recomputed. Raises StorageError for a file that this package did not write.
+    """
+    with hdf5.reading(path, StorageError) as file:
+        match file.attrs.get("format"):
+            case layout.FORMAT:
+                rows = _result(file)
+            case checkpoint.FORMAT:
+                rows = _checkpoint(file)
+            case _:
+                raise StorageError("neither a result file nor a checkpoint of mfgprox")
+        rows = [("file", f"{path}, {_size(Path(path).stat().st_size)}"), *rows]
+        rows += [("", ""), *_datasets(file)]
+        case = attribute(file, "case", str)
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{name:<{width}}  {text}".rstrip() for name, text in rows]
+    if case:
+        lines += ["", "case as it was run:", *(f"    {line}" for line in case.splitlines())]
+    return "\n".join(_printable(line) for line in lines)
+
+
+def _result(file: h5py.File) -> Rows:
+    grid = restore_grid(file)
+    cells = "×".join(map(str, grid.cells))
+    box = " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(grid.lower, grid.upper, strict=True))
+    value = {name: attribute(file, name, float) for name in layout.VALUES}
+    epsilon, error = attribute(file, "epsilon", float), value["divergence_error"]
+    divergence = f"{value['divergence']:.10g}"
+    rows = [
+        ("written by", f"mfgprox {attribute(file, 'mfgprox_version', str)}"),
+        ("case", attribute(file, "title", str) or "untitled"),
+        ("grid", f"{cells} cells on {box}, {grid.time_steps} time steps"),
+        ("problem", f"epsilon {epsilon:g}, {_cost(file)}, {attribute(file, 'f_divergence', str)}"),
+        ("solver", _solver(file)),
+        ("status", attribute(file, "status", str)),
+        ("D(P‖Q)", divergence + (f" ± {error:.1e}" if math.isfinite(error) else "")),
+        ("  transport cost", f"{value['transport_cost']:.10g}"),
+        ("  information", f"{epsilon:g} × {value['information_divergence']:.10g}"),
+        ("discrete primal", f"{value['primal_value']:.10g}"),
+        ("discrete dual", f"{value['dual_value']:.10g}"),
+        ("discrete gap", f"{value['gap']:.2e}"),
+        ("bounds of D", f"{_bound(value['lower_bound'])} … {_bound(value['upper_bound'])}"),
+        ("certificate", attribute(file, "certificate", str) or "none"),
+        ("mass error", f"{value['mass_error']:.1e}"),
+        ("∫|rho_1 - R|", f"{value['terminal_mismatch']:.1e}"),
+    ]
+    rows += [("note", str(note)) for note in json.loads(attribute(file, "notes", str))]
+    inputs = json.loads(attribute(file, "inputs", str))
+    return rows + [("input file", f"{name}, SHA-256 {inputs[name]}") for name in inputs]
+
+
+def _checkpoint(file: h5py.File) -> Rows:
+    return [
+        ("written by", f"mfgprox {attribute(file, 'mfgprox_version', str)}"),
+        ("kind", "checkpoint of an unfinished run, continued by `run CASE --resume`"),
+        ("solver", _solver(file)),
+    ]
+
+
+def _cost(file: h5py.File) -> str:
+    p, norm = attribute(file, "p", float), attribute(file, "cost", str)
+    return f"cost Σ|x_i - y_i|^{p:g}" if norm == "separable" else f"cost |x - y|^{p:g}"
+
+
+def _solver(file: h5py.File) -> str:
+    iterations = attribute(file, "iterations", int)
+    return f"{attribute(file, 'solver', str)}, {iterations} iterations"
+
+
+def _datasets(file: h5py.File) -> Rows:
+    """Name, shape with the names of its axes, and meaning of what lies in the root and below."""
+    rows: Rows = []
+
+    def visit(name: str, found: h5py.HLObject) -> None:
+        if isinstance(found, h5py.Dataset) and not name.startswith("VTKHDF"):
+            axes = [
+                dimension[0].name.split("/")[-1] if len(dimension) else ""
+                for dimension in found.dims
+            ]
+            shape = ", ".join(f"{a} {n}".strip() for a, n in zip(axes, found.shape, strict=True))
+            meaning = found.attrs.get("long_name", "")
+            rows.append((name, f"({shape}) {found.dtype}  {meaning}"))
+
+    file.visititems(visit)
+    if "VTKHDF" in file:
+        rows.append(("VTKHDF", "rho and U in time, as ParaView reads them"))
+    return rows
+
+
+def _bound(value: float) -> str:
+    return f"{value:.10g}" if np.isfinite(value) else "none"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"
+
+
+def _printable(line: str) -> str:
+    """Without control characters: a file must not steer the terminal that it is printed on."""
+    return "".join(c if c.isprintable() else "�" for c in line.expandtabs(4))
