@@ -2,6 +2,23 @@
 
 from mfgprox.density.base import Density, DensityError, Sampled, sample
 from mfgprox.density.data import ArrayDensity
+from mfgprox.density.edges import Ring, Uniform
+from mfgprox.density.expression import Expression
+from mfgprox.density.image import Image
+from mfgprox.density.samples import Samples
 from mfgprox.density.smooth import Gaussian, Mixture
 
-__all__ = ["ArrayDensity", "Density", "DensityError", "Gaussian", "Mixture", "Sampled", "sample"]
+__all__ = [
+    "ArrayDensity",
+    "Density",
+    "DensityError",
+    "Expression",
+    "Gaussian",
+    "Image",
+    "Mixture",
+    "Ring",
+    "Sampled",
+    "Samples",
+    "Uniform",
+    "sample",
+]

@@ -1,48 +1,143 @@
-"""Densities that come as data."""
+"""Densities given on cells, and the conservative averaging that takes them to other cells."""
 
 from __future__ import annotations
 
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-from mfgprox.density.base import DensityError
+from mfgprox.density.base import DensityError, logarithm
+from mfgprox.density.files import regular_file
 from mfgprox.grid import Grid
 
 
 class ArrayDensity:
     """Densities (not masses) given on the cells of `grid`; averaged conservatively onto others.
 
+    values: grid.shape, x last. Other grids must have the same box, which holds all of the mass.
     Raises DensityError for a shape that does not fit, negative or non-finite values, no mass.
     """
 
     smooth = False
 
     def __init__(self, values: np.ndarray, grid: Grid) -> None:
-        values = np.asarray(values, float)
+        values = _numbers(values)
         if values.shape != grid.shape:
             raise DensityError(
                 f"the array has shape {values.shape}, the grid {grid.shape} (order z, y, x)"
             )
-        if not np.all(np.isfinite(values)) or np.any(values < 0.0):
-            raise DensityError("the array has negative values or values that are not finite")
+        if not np.all(np.isfinite(values)):
+            raise DensityError("the array has values that are not finite")
+        if np.any(values < 0.0):
+            raise DensityError(f"the array has negative values, the least is {values.min():g}")
         if not values.any():
-            raise DensityError("the array has no mass")
+            raise DensityError("the array has no mass: all of its values are 0")
         self.values, self.grid = values, grid
 
+    @classmethod
+    def read(cls, path: Path, grid: Grid, dataset: str | None = None) -> ArrayDensity:
+        """From .npy, .npz (`dataset`, unless it holds one array) or .h5 (`dataset`).
+
+        Raises DensityError for what cannot be read, besides the reasons above.
+        """
+        path = regular_file(path)
+        try:
+            if path.suffix in (".h5", ".hdf5"):
+                values = _from_hdf5(path, dataset, grid.shape)
+            elif path.suffix == ".npz":
+                values = _from_npz(path, dataset, grid.shape)
+            else:
+                values = _from_npy(path, grid.shape)
+        except DensityError:
+            raise
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+            reason = str(error).strip("'\"").splitlines()[:1]
+            raise DensityError(f"the file cannot be read as an array: {' '.join(reason)}") from None
+        return cls(values, grid)
+
     def log_density(self, grid: Grid) -> np.ndarray:
+        if (grid.lower, grid.upper) != (self.grid.lower, self.grid.upper):
+            raise DensityError("the array belongs to a grid over another box")
         values = self.values
-        for axis in range(grid.dimension):
-            a = grid.dimension - 1 - axis
-            values = _average(values, a, self.grid.edges(axis), grid.edges(axis))
-        return np.log(values, out=np.full(values.shape, -np.inf), where=values > 0.0)
+        for axis, cells in enumerate(grid.cells):
+            values = averaged(values, grid.dimension - 1 - axis, cells)
+        return logarithm(values)
 
     def cut_off(self, grid: Grid) -> float:
         return 0.0
 
 
-def _average(values: np.ndarray, axis: int, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Averages over the new cells of a function constant on the old ones."""
-    if old.size == new.size and np.allclose(old, new):
+def averaged(values: np.ndarray, axis: int, cells: int) -> np.ndarray:
+    """Averages over `cells` equal cells along an axis of a function constant on equal old cells.
+
+    Overlaps are counted in whole numbers, so zeros stay zeros and mass is kept to rounding.
+    """
+    old = values.shape[axis]
+    if old == cells:
         return values
-    overlap = np.minimum(old[1:], new[1:, None]) - np.maximum(old[:-1], new[:-1, None])
-    weights = np.maximum(overlap, 0.0) / np.diff(new)[:, None]
-    return np.moveaxis(np.tensordot(weights, values, axes=(1, axis)), 0, axis)
+    # In units of 1/(old·cells): old cell i is [i·cells, (i+1)·cells), new j is [j·old, (j+1)·old).
+    start = np.arange(cells) * old
+    first = start // cells
+    values = np.moveaxis(values, axis, -1)
+    out = np.zeros((*values.shape[:-1], cells))
+    for k in range(-(-old // cells) + 1):
+        i = np.minimum(first + k, old - 1)
+        overlap = np.minimum((first + k + 1) * cells, start + old) - np.maximum(
+            (first + k) * cells, start
+        )
+        out += np.maximum(overlap, 0) / old * values[..., i]
+    return np.ascontiguousarray(np.moveaxis(out, -1, axis))
+
+
+def _numbers(values: Any) -> np.ndarray:
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        raise DensityError(f"the array must hold real numbers; it holds {values.dtype}")
+    return values.astype(float)
+
+
+def _require_shape(found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """Before anything is read: a header may claim any size."""
+    if tuple(found) != wanted:
+        raise DensityError(f"the array has shape {tuple(found)}, the grid {wanted} (order z, y, x)")
+
+
+def _from_npy(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    _require_shape(values.shape, shape)
+    return np.array(values)
+
+
+def _from_npz(path: Path, dataset: str | None, shape: tuple[int, ...]) -> np.ndarray:
+    with zipfile.ZipFile(path) as archive:
+        sizes = {n.removesuffix(".npy"): archive.getinfo(n).file_size for n in archive.namelist()}
+    name = next(iter(sizes)) if dataset is None and len(sizes) == 1 else dataset
+    if name is None or name not in sizes:
+        raise DensityError(f"dataset must name one of the arrays in the file: {_listed(sizes)}")
+    if sizes[name] > 16 * math.prod(shape) + 2**16:
+        raise DensityError(f"the array {name} is larger than the grid {shape} (order z, y, x)")
+    with np.load(path, allow_pickle=False) as arrays:
+        return np.array(arrays[name])
+
+
+def _from_hdf5(path: Path, dataset: str | None, shape: tuple[int, ...]) -> np.ndarray:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        found = file.get(dataset) if dataset else None
+        if not isinstance(found, h5py.Dataset):
+            names: list[str] = []
+            file.visititems(lambda n, o: names.append(n) if isinstance(o, h5py.Dataset) else None)
+            raise DensityError(
+                f"dataset must name one of the datasets in the file: {_listed(names)}"
+            )
+        _require_shape(found.shape or (), shape)
+        return np.array(found[...])
+
+
+def _listed(names: Any) -> str:
+    names = list(names)
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "") or "it has none"

@@ -1,0 +1,6 @@
+"""Case files: TOML text → validated `Case` → `Problem`."""
+
+from mfgprox.case.case import Case, estimate_memory, load_case, parse_case, read_case
+from mfgprox.case.errors import CaseError
+
+__all__ = ["Case", "CaseError", "estimate_memory", "load_case", "parse_case", "read_case"]

@@ -1,0 +1,264 @@
+"""A case: what a case file asks for, validated, and the problem that it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mfgprox.case import build, memory, overrides, shipped, toml
+from mfgprox.case.errors import CaseError, Fault, dotted, shortened, shown
+from mfgprox.case.errors import Path as Place
+from mfgprox.case.schema import CaseSettings, OutputSettings, SolverSettings
+from mfgprox.case.validate import validate, value_at
+
+if TYPE_CHECKING:
+    from mfgprox.grid import Grid
+    from mfgprox.problem import Problem
+    from mfgprox.tolerance import Tolerance
+
+
+@dataclass(frozen=True)
+class Locator:
+    """Names the file, the line, the key and the value of what is wrong."""
+
+    name: str
+    data: dict[str, Any]
+    lines: dict[Place, int]
+    overrides: dict[Place, str] = field(default_factory=dict)
+
+    def message(self, fault: Fault) -> str:
+        """cases/a.toml:3: epsilon = -1.0: must be a finite number above 0"""
+        try:
+            value = f"{dotted(fault.path)} = {shown(value_at(self.data, fault.path))}"
+        except (KeyError, IndexError, TypeError):
+            value = dotted(fault.path)
+        return f"{self._where(fault.path)}: {value}: {fault.message}"
+
+    def _where(self, path: Place) -> str:
+        for n in range(len(path), -1, -1):
+            if path[:n] in self.overrides:
+                return f"--set {shortened(self.overrides[path[:n]])}"
+            if path[:n] in self.lines:
+                return f"{self.name}:{self.lines[path[:n]]}"
+        return self.name
+
+    def error(self, faults: Iterable[Fault]) -> CaseError:
+        return CaseError("\n".join(self.message(fault) for fault in faults))
+
+
+@dataclass(frozen=True)
+class Solver:
+    """Which solver a case asks for, and how exactly it wants the answer."""
+
+    settings: SolverSettings
+
+    @property
+    def method(self) -> str:
+        return self.settings.method
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments for `mfgprox.solvers.make_solver`."""
+        return dict(self.settings.options)
+
+    def tolerance(self) -> Tolerance:
+        from mfgprox.tolerance import Tolerance
+
+        return Tolerance(self.settings.rtol, self.settings.atol, self.settings.max_iterations)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A validated case.
+
+    text: the TOML text as run, overrides applied; `parse_case` gives the same case back.
+    path: the file, or None for a text from elsewhere; base_path: what file names are relative to.
+    """
+
+    text: str
+    name: str
+    path: Path | None
+    base_path: Path
+    settings: CaseSettings
+    locator: Locator = field(repr=False)
+
+    @property
+    def title(self) -> str:
+        return self.settings.title or Path(self.name).stem
+
+    @property
+    def solver(self) -> Solver:
+        return Solver(self.settings.solver)
+
+    @property
+    def output(self) -> OutputSettings:
+        """snapshots (None: all time levels) and momentum."""
+        return self.settings.output
+
+    def grid(self) -> Grid:
+        from mfgprox.grid import Grid
+
+        g = self.settings.grid
+        return Grid(g.lower, g.upper, g.cells, g.time_steps)
+
+    def problem(self) -> Problem:
+        """The problem on the case's grid.
+
+        Raises CaseError if a density cannot be made: a file that is missing or unreadable, negative
+        values, no mass on the grid, more than 1 % of its mass outside the box.
+        """
+        from mfgprox.density import DensityError
+        from mfgprox.problem import Problem
+
+        grid, s = self.grid(), self.settings
+        densities, faults = [], []
+        for name in ("P", "Q"):
+            try:
+                densities.append(build.density(getattr(s, name), self.base_path, grid))
+            except DensityError as error:
+                faults.append(self._density_fault((name,), str(error)))
+        if faults:
+            raise self.locator.error(faults)
+        try:
+            return Problem(
+                *densities,
+                epsilon=s.epsilon,
+                p=s.p,
+                f_divergence=s.f_divergence.kind,
+                cost=s.cost,
+                grid=grid,
+                title=self.title,
+                case=self,
+            )
+        except DensityError as error:
+            name, _, reason = str(error).partition(": ")
+            raise self.locator.error([self._density_fault((name,), reason)]) from None
+
+    def _density_fault(self, path: Place, reason: str) -> Fault:
+        """At the key of the file if the density has one, else at the table."""
+        named = [place for place, _ in build.files(self.settings) if place[: len(path)] == path]
+        single = named and len(named) == 1 and len(named[0]) == len(path) + 1
+        return Fault(named[0] if single else path, reason)
+
+    def inputs(self) -> dict[str, str]:
+        """SHA-256 of each file that the case names, by the name used there.
+
+        Raises CaseError for a file that cannot be read.
+        """
+        hashes, faults = {}, []
+        for place, name in build.files(self.settings):
+            try:
+                hashes[name] = build.sha256(self.base_path / name)
+            except (OSError, ValueError) as error:
+                faults.append(
+                    Fault(place, f"cannot be read: {getattr(error, 'strerror', None) or error}")
+                )
+        if faults:
+            raise self.locator.error(faults)
+        return hashes
+
+    def error(self, key: str, message: str) -> CaseError:
+        """A fault found elsewhere, say by a solver in its options, at the line of that key."""
+        return self.locator.error([Fault(tuple(key.split(".")) if key else (), message)])
+
+    def settings_table(self) -> list[tuple[str, str, bool]]:
+        """All effective settings: key, value as TOML, and whether the case sets it itself."""
+        rows: list[tuple[str, str, bool]] = []
+        _rows(self.settings.model_dump(), self.locator.data, "", rows)
+        return rows
+
+
+def _rows(table: dict[str, Any], data: Any, prefix: str, rows: list[tuple[str, str, bool]]) -> None:
+    for key, value in table.items():
+        given = isinstance(data, dict) and key in data
+        if isinstance(value, dict) and value and key != "options":
+            _rows(value, data[key] if given else {}, f"{prefix}{key}.", rows)
+        elif value is not None or key == "snapshots":
+            text = "all" if value is None else shown(_lists(value))
+            rows.append((prefix + key, text, given or (isinstance(data, str) and key == "kind")))
+
+
+def _lists(value: Any) -> Any:
+    """Tuples as lists, and without the keys that are not set."""
+    if isinstance(value, dict):
+        return {k: _lists(v) for k, v in value.items() if v is not None}
+    return [_lists(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def estimate_memory(case: Case) -> int:
+    """Bytes that solving the case will need, estimated generously."""
+    return memory.estimate(case.settings)
+
+
+def parse_case(
+    text: str,
+    base_path: str | Path = ".",
+    name: str = "case",
+    override: Iterable[str] = (),
+    path: Path | None = None,
+) -> Case:
+    """A case from its text. `name` is what messages call it.
+
+    Raises CaseError, one line for each thing that is wrong.
+    """
+    data = toml.parse(text, name)
+    changed, sources = overrides.apply(data, override)
+    locator = Locator(name, changed, toml.lines(text), sources)
+    settings, faults = validate(changed)
+    if settings is None:
+        raise locator.error(faults)
+    need, free = memory.estimate(settings), memory.free()
+    if free is not None and need > free:
+        raise locator.error([Fault(("grid", "cells"), _too_large(settings, need, free))])
+    if sources:
+        text = toml.dump(changed)
+    return Case(text, name, path, Path(base_path), settings, locator)
+
+
+def _too_large(settings: CaseSettings, need: int, free: int) -> str:
+    cells = " × ".join(f"{n:,}" for n in settings.grid.cells)
+    return (
+        f"{cells} cells and {settings.grid.time_steps:,} time steps need about "
+        f"{memory.in_words(need)} of memory, {memory.in_words(free)} are free; take fewer cells or "
+        "time steps"
+    )
+
+
+def read_case(path: str | Path, overrides: Iterable[str] = ()) -> Case:
+    """The case in a file, or the shipped case of that name.
+
+    overrides: changes such as "epsilon=0.5", "grid.cells=[64, 64]", "solver.rtol=1e-6".
+    Raises CaseError, one line for each fault: file, line, key, value, what is accepted.
+    """
+    file = Path(path)
+    try:
+        if not file.is_file():
+            file = _shipped(path)
+        with file.open("rb") as stream:
+            raw = stream.read(toml.MAX_BYTES + 1)
+        text = raw.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        if isinstance(error, CaseError):
+            raise
+        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else _reason(error)
+        raise CaseError(f"{shortened(str(path))}: {reason}") from None
+    return parse_case(text, file.parent, shortened(str(path)), overrides, file)
+
+
+def _reason(error: Exception) -> str:
+    return f"cannot be read: {getattr(error, 'strerror', None) or 'not a usable file name'}"
+
+
+def _shipped(path: str | Path) -> Path:
+    found = shipped.find(str(path))
+    if found is not None:
+        return found
+    what = "is a directory" if Path(path).is_dir() else "does not exist"
+    listed = ", ".join(shipped.names()) or "none"
+    raise CaseError(f"{shortened(str(path))}: {what}; shipped cases: {listed}")
+
+
+def load_case(path: str | Path, overrides: Iterable[str] = ()) -> Problem:
+    """The problem of a case file or a shipped case. Raises CaseError as `read_case` does."""
+    return read_case(path, overrides).problem()

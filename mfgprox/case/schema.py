@@ -1,0 +1,261 @@
+"""What a case file may contain: every key, its type, its range and its default.
+
+The sentence beside a type is what the user reads when a value is refused. Tables are closed:
+a key that is not listed is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic_core import PydanticCustomError
+
+SOLVER_METHODS: tuple[str, ...] = ("primal-dual", "fictitious-play")
+"""Names that `mfgprox.solvers.SOLVERS` knows; listed here since that table needs the compiler."""
+LATER_METHODS = ("newton", "back-and-forth", "semi-discrete", "auto")
+DIVERGENCE_KINDS: tuple[str, ...] = ("kl",)
+"""Names that `mfgprox.divergence.DIVERGENCES` knows."""
+LATER_DIVERGENCES = ("reverse-kl", "pearson", "neyman", "hellinger", "jensen-shannon", "alpha")
+MAX_FORMULA = 1000
+
+
+def accept(sentence: str) -> WrapValidator:
+    """Refuse a value with the sentence that says what is accepted."""
+
+    def validate(value: Any, handler: Callable[[Any], Any]) -> Any:
+        try:
+            return handler(value)
+        except (ValidationError, OverflowError):
+            raise PydanticCustomError(
+                "refused", "must be {sentence}", {"sentence": sentence}
+            ) from None
+
+    return WrapValidator(validate)
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _one_of(names: tuple[str, ...], later: tuple[str, ...] = ()) -> Any:
+    """A type for one of some names; those of `later` are refused as not available yet."""
+
+    def validate(value: Any) -> Any:
+        if isinstance(value, str) and value in names:
+            return value
+        listed = ", ".join(f'"{n}"' for n in names)
+        if isinstance(value, str) and value in later:
+            listed = f"one that is available in this version: {listed}"
+        elif len(names) > 1:
+            listed = f"one of {listed}"
+        raise PydanticCustomError("refused", "must be {sentence}", {"sentence": listed})
+
+    return Annotated[str, BeforeValidator(validate)]
+
+
+Text = Annotated[str, accept("a string")]
+Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]
+Length = Annotated[float, Field(ge=1e-9, le=1e9)]
+PerAxis = Annotated[
+    tuple[Coordinate, ...],
+    BeforeValidator(_tuple),
+    Field(min_length=1, max_length=3),
+    accept("a list of one finite number per axis, in the order x, y, z, within ±1e9"),
+]
+Lengths = Annotated[
+    tuple[Length, ...],
+    BeforeValidator(_tuple),
+    Field(min_length=1, max_length=3),
+    accept("a list of one number above 0 per axis, in the order x, y, z (1e-9 to 1e9)"),
+]
+Rows = Annotated[
+    tuple[
+        Annotated[tuple[Annotated[float, Field(ge=-1e18, le=1e18)], ...], BeforeValidator(_tuple)],
+        ...,
+    ],
+    BeforeValidator(_tuple),
+    Field(min_length=1, max_length=3),
+    accept("a symmetric positive definite matrix, a list of one row of finite numbers per axis"),
+]
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class GridSettings(Table):
+    lower: PerAxis
+    upper: PerAxis
+    cells: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=10**12)], ...],
+        BeforeValidator(_tuple),
+        Field(min_length=1, max_length=3),
+        accept("a list of one whole number per axis, each at least 1, in the order x, y, z"),
+    ]
+    time_steps: Annotated[int, Field(ge=1, le=10**9), accept("a whole number, at least 1")] = 32
+
+
+class GaussianSettings(Table):
+    kind: Literal["gaussian"]
+    mean: PerAxis
+    std: Lengths | None = None
+    cov: Rows | None = None
+
+
+class UniformSettings(Table):
+    kind: Literal["uniform"]
+    lower: PerAxis
+    upper: PerAxis
+
+
+class RingSettings(Table):
+    kind: Literal["ring"]
+    center: PerAxis
+    inner: Annotated[float, Field(ge=0, le=1e9), accept("a radius, a number from 0 to 1e9")]
+    outer: Annotated[float, Field(ge=1e-9, le=1e9), accept("a radius above inner, up to 1e9")]
+
+
+class ExpressionSettings(Table):
+    kind: Literal["expression"]
+    formula: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_FORMULA),
+        accept(f"a formula in x, y, z as a string of at most {MAX_FORMULA} characters"),
+    ]
+
+
+class ImageSettings(Table):
+    kind: Literal["image"]
+    file: Annotated[str, Field(min_length=1, max_length=4096), accept("the path of an image file")]
+    mass: _one_of(("dark", "light")) = "dark"  # type: ignore[valid-type]
+
+
+class ArraySettings(Table):
+    kind: Literal["array"]
+    file: Annotated[
+        str,
+        Field(min_length=1, max_length=4096, pattern=r"\.(npy|npz|h5|hdf5)$"),
+        accept("the path of a .npy, .npz, .h5 or .hdf5 file"),
+    ]
+    dataset: Annotated[str | None, accept("the name of an array in the file, a string")] = None
+
+
+class SamplesSettings(Table):
+    kind: Literal["samples"]
+    file: Annotated[
+        str,
+        Field(min_length=1, max_length=4096, pattern=r"\.(npy|csv|txt)$"),
+        accept("the path of a .npy, .csv or .txt file of points, one row for each"),
+    ]
+    bandwidth: Annotated[
+        float, Field(ge=0, le=1e9), accept("0 (points are counted in cells) or a length above 0")
+    ] = 0.0
+
+
+Component = Annotated[
+    GaussianSettings
+    | UniformSettings
+    | RingSettings
+    | ExpressionSettings
+    | ImageSettings
+    | ArraySettings
+    | SamplesSettings,
+    Field(discriminator="kind"),
+]
+
+
+class MixtureSettings(Table):
+    kind: Literal["mixture"]
+    components: Annotated[
+        tuple[Component, ...], BeforeValidator(_tuple), Field(min_length=1, max_length=1000)
+    ]
+    weights: Annotated[
+        tuple[Annotated[float, Field(gt=1e-300, le=1e9)], ...] | None,
+        BeforeValidator(_tuple),
+        accept("a list of one number above 0 per component"),
+    ] = None
+
+
+DensitySettings = Annotated[
+    GaussianSettings
+    | MixtureSettings
+    | UniformSettings
+    | RingSettings
+    | ExpressionSettings
+    | ImageSettings
+    | ArraySettings
+    | SamplesSettings,
+    Field(discriminator="kind"),
+]
+
+
+class DivergenceSettings(Table):
+    kind: _one_of(DIVERGENCE_KINDS, LATER_DIVERGENCES) = "kl"  # type: ignore[valid-type]
+
+
+class SolverSettings(Table):
+    method: _one_of(SOLVER_METHODS, LATER_METHODS) = "primal-dual"  # type: ignore[valid-type]
+    rtol: Annotated[float, Field(ge=0, lt=1), accept("a number from 0 to below 1")] = 1e-4
+    atol: Annotated[float, Field(ge=0, le=1e9), accept("a finite number, at least 0")] = 1e-12
+    max_iterations: Annotated[int, Field(ge=1, le=10**9), accept("a whole number, at least 1")] = (
+        2000
+    )
+    options: Annotated[
+        dict[str, bool | int | float | str],
+        Field(max_length=50),
+        accept("a table of settings of the method: booleans, finite numbers and strings"),
+    ] = {}
+
+
+class OutputSettings(Table):
+    snapshots: Annotated[
+        int | None, Field(ge=2, le=10**9), accept("a whole number from 2 to grid.time_steps + 1")
+    ] = None
+    momentum: Annotated[bool, accept("true or false")] = False
+
+
+def _divergence_table(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+class CaseSettings(Table):
+    """A whole case file."""
+
+    title: Annotated[str, Field(max_length=1000), accept("a string of at most 1000 characters")] = (
+        ""
+    )
+    epsilon: Annotated[
+        float, Field(ge=1e-9, le=1e9), accept("a finite number above 0 (1e-9 to 1e9)")
+    ]
+    p: Annotated[float, Field(ge=1.01, le=64), accept("a finite number above 1 (1.01 to 64)")]
+    f_divergence: Annotated[DivergenceSettings, BeforeValidator(_divergence_table)] = (
+        DivergenceSettings()
+    )
+    cost: _one_of(("euclidean", "separable")) = "euclidean"  # type: ignore[valid-type]
+    grid: GridSettings
+    P: DensitySettings
+    Q: DensitySettings
+    solver: SolverSettings = SolverSettings()
+    output: OutputSettings = OutputSettings()
+
+
+DENSITIES: dict[str, type[Table]] = {
+    "gaussian": GaussianSettings,
+    "mixture": MixtureSettings,
+    "uniform": UniformSettings,
+    "ring": RingSettings,
+    "expression": ExpressionSettings,
+    "image": ImageSettings,
+    "array": ArraySettings,
+    "samples": SamplesSettings,
+}
+
+LATER_KEYS = {
+    ("f_divergence", "lipschitz"),
+    ("f_divergence", "alpha"),
+    ("lipschitz",),
+    ("transport",),
+}
+"""Keys of later versions: refused, but not as if they were mistyped."""

@@ -1,0 +1,81 @@
+"""Pictures as densities: upright, by luminance and opacity, averaged over the cells."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mfgprox.density.base import DensityError, logarithm, require_dimension
+from mfgprox.density.data import averaged
+from mfgprox.density.files import regular_file
+from mfgprox.grid import Grid
+
+MAX_PIXELS = 100_000_000
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, what image files and Pillow use
+
+
+class Image:
+    """A picture that fills the box; its first row lies at the largest y.
+
+    weights: the mass of each pixel, 0 to 1, (rows, columns), first row on top.
+    Raises DensityError for weights without mass.
+    """
+
+    smooth = False
+
+    def __init__(self, weights: np.ndarray) -> None:
+        weights = np.asarray(weights, float)
+        if weights.ndim != 2 or not np.all(np.isfinite(weights)) or np.any(weights < 0.0):
+            raise DensityError("an image needs a table of finite weights, at least 0")
+        if not weights.any():
+            raise DensityError("the image has no mass: no pixel has any weight (see the key mass)")
+        self.values = weights[::-1]
+
+    @classmethod
+    def read(cls, path: Path, mass: str = "dark") -> Image:
+        """mass = "dark": black weighs 1 and white 0; "light": the reverse; opacity multiplies.
+
+        Raises DensityError for what is no readable image.
+        """
+        from PIL import Image as Pillow
+
+        path = regular_file(path)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                with Pillow.open(path) as picture:
+                    if picture.width * picture.height > MAX_PIXELS:
+                        raise DensityError(
+                            f"the image has {picture.width} × {picture.height} pixels, more than "
+                            f"{MAX_PIXELS:,}"
+                        )
+                    luminance, opacity = _channels(picture)
+        except DensityError:
+            raise
+        except Exception as error:  # image decoders raise nearly anything on broken files
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise DensityError(f"the file cannot be read as an image: {reason[:200]}") from None
+        return cls((luminance if mass == "light" else 1.0 - luminance) * opacity)
+
+    def log_density(self, grid: Grid) -> np.ndarray:
+        require_dimension(2, grid)
+        nx, ny = grid.cells
+        return logarithm(averaged(averaged(self.values, 1, nx), 0, ny))
+
+    def cut_off(self, grid: Grid) -> float:
+        return 0.0
+
+
+def _channels(picture: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Luminance and opacity, both 0 to 1, of a Pillow image of any mode."""
+    mode = picture.mode
+    if mode.startswith("I") or mode == "F":
+        grey = np.asarray(picture, float)
+        top = 1.0 if mode == "F" else 65535.0
+        return np.clip(grey / top, 0.0, 1.0), np.ones(grey.shape)
+    rgba = np.asarray(picture.convert("RGBA"), float) / 255.0
+    luminance = sum(w * rgba[..., i] for i, w in enumerate(LUMINANCE))
+    return np.minimum(luminance, 1.0), rgba[..., 3]
