@@ -14,7 +14,7 @@ from mfgprox.density.files import regular_file
 from mfgprox.grid import Grid
 
 MAX_PIXELS = 100_000_000
-LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, what image files and Pillow use
+LUMINANCE = (299, 587, 114)  # thousandths, ITU-R BT.601; whole, so that white is exactly 1
 
 
 class Image:
@@ -76,6 +76,6 @@ def _channels(picture: Any) -> tuple[np.ndarray, np.ndarray]:
         grey = np.asarray(picture, float)
         top = 1.0 if mode == "F" else 65535.0
         return np.clip(grey / top, 0.0, 1.0), np.ones(grey.shape)
-    rgba = np.asarray(picture.convert("RGBA"), float) / 255.0
-    luminance = sum(w * rgba[..., i] for i, w in enumerate(LUMINANCE))
-    return np.minimum(luminance, 1.0), rgba[..., 3]
+    rgba = np.asarray(picture.convert("RGBA")).astype(float)
+    luminance = sum(w * rgba[..., i] for i, w in enumerate(LUMINANCE)) / (255.0 * sum(LUMINANCE))
+    return np.asarray(luminance), rgba[..., 3] / 255.0
