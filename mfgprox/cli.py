@@ -42,11 +42,9 @@ def run(
         list[str] | None, typer.Option("--set", help="Override a key, e.g. --set epsilon=0.5.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint.")] = False,
-    start: Annotated[
-        Path | None, typer.Option(help="Warm start from another result file.")
-    ] = None,
+    start: Annotated[Path | None, typer.Option(help="Warm start from another result file.")] = None,
     threads: Threads = None,
-    max_time: Annotated[float | None, typer.Option(min=0.0, help="Stop after S seconds.")] = None,
+    max_time: Annotated[float | None, typer.Option(help="Stop after S seconds.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check, print all settings, estimate, and stop.")
     ] = False,
@@ -79,7 +77,9 @@ def run(
 def validate(
     target: Annotated[
         str | None,
-        typer.Argument(metavar="[CASE|OUT.h5]", help="Your own case or result; default: the suite."),
+        typer.Argument(
+            metavar="[CASE|OUT.h5]", help="Your own case or result; default: the suite."
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Coarser grids, a minute or so.")] = False,
     solver: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time
@@ -40,11 +41,15 @@ def run(options: RunOptions) -> Exit:
 
     with Interruption() as interruption:
         began = time.monotonic()
+        if options.max_time is not None and not options.max_time > 0.0:
+            raise BadInput(
+                f"--max-time must be a number of seconds above 0; got {options.max_time}"
+            )
         overrides = list(options.overrides)
         if options.solver is not None:
             overrides.append(f"solver.method={options.solver}")
         case = read_case(options.case, overrides)
-        output = options.output or Path(f"{Path(case.path).stem}.h5")
+        output = options.output or Path(f"{Path(case.path or case.name).stem}.h5")
         if options.dry_run:
             print(dry_run(case, output))
             return Exit.OK
@@ -64,14 +69,21 @@ def run(options: RunOptions) -> Exit:
 
 def dry_run(case: Case, output: Path) -> str:
     """All settings, and estimates of memory and time."""
+    from mfgprox.case import estimate_memory
     from mfgprox.estimate import estimate_seconds
 
-    memory, seconds = case.estimate_memory(), estimate_seconds(case)
+    case.problem()
+    table = case.settings_table()
+    width = max(len(key) for key, _, _ in table)
+    settings = [
+        f"{key:<{width}} = {value}" + ("" if given else "   (default)")
+        for key, value, given in table
+    ]
     return "\n".join(
         [
-            case.settings_table(),
-            f"memory: about {memory / 2**20:.0f} MiB",
-            f"time: about {seconds:.0f} s once the kernels are compiled",
+            *settings,
+            f"memory: about {estimate_memory(case) / 2**20:.0f} MiB",
+            f"time: about {estimate_seconds(case):.0f} s once the kernels are compiled",
             f"would write {output}",
         ]
     )
@@ -105,7 +117,7 @@ def _solve(
     from mfgprox.progress import reporter
 
     problem = case.problem()
-    identity = {"case_text": case.resume_text(), "solver": case.solver.method}
+    identity = {"case_text": _identity(case), "solver": case.solver.method}
     where = checkpoint.path_for(output)
     progress = _resumed(where, identity, options)
     start = _start(options.start) if options.start is not None else None
@@ -132,6 +144,12 @@ def _solve(
             )
     except Interrupted:
         raise interruption.stopped(f"saved in {where}; continue with --resume") from None
+
+
+def _identity(case: Case) -> str:
+    """What a checkpoint must agree with: all that changes the iterates, input files included."""
+    free = {"title": True, "output": True, "solver": {"max_iterations"}}
+    return case.settings.model_dump_json(exclude=free) + json.dumps(case.inputs(), sort_keys=True)
 
 
 def _resumed(where: Path, identity: dict[str, Any], options: RunOptions) -> Progress | None:

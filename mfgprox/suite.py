@@ -51,8 +51,12 @@ PD, FP = "primal-dual", "fictitious-play"
 
 def checks(quick: bool) -> list[Check]:
     """The checks of the suite, cheap ones first."""
-    return _one_dimensional(quick) + _powers(quick) + _two_dimensional(quick) + _rough(quick) + (
-        [] if quick else _three_dimensional()
+    return (
+        _one_dimensional(quick)
+        + _powers(quick)
+        + _two_dimensional(quick)
+        + _rough(quick)
+        + ([] if quick else _three_dimensional())
     )
 
 

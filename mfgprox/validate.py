@@ -67,7 +67,7 @@ def _solutions(target: str, solvers: list[str] | None) -> Iterable[tuple[str, So
     for name in _known(solvers):
         case = read_case(target, [f"solver.method={name}"])
         began = time.perf_counter()
-        yield Path(case.path).stem, _solve(case.problem()), time.perf_counter() - began
+        yield Path(case.name).stem, _solve(case.problem()), time.perf_counter() - began
 
 
 def _solve(problem):  # type: ignore[no-untyped-def]
@@ -142,7 +142,9 @@ def _run_study(study: OrderStudy, solver: str) -> bool:
         orders["value before extrapolation"] = observed_order(study.cells, raw)
         wanted["value before extrapolation"] = study.raw_orders[solver]
     good = all(orders[k] >= wanted[k] for k in orders) and values[-1] <= study.cap
-    found = ", ".join(f"{name} {order:.2f} (at least {wanted[name]})" for name, order in orders.items())
+    found = ", ".join(
+        f"{name} {order:.2f} (at least {wanted[name]})" for name, order in orders.items()
+    )
     print(
         f"order of {solver} on {study.case}, cells {study.cells}: {found}; value on the finest "
         f"{values[-1]:.1e} (at most {study.cap:.0e})  {'pass' if good else 'FAIL'}",

@@ -43,7 +43,7 @@ class Comparison:
 
 def compare(solution: Solution, answer: ExactAnswer) -> Comparison:
     """Compare a solution with the exact answer to its problem."""
-    grid, exact = solution.problem.grid, answer.divergence
+    exact = answer.divergence
     scale = max(abs(exact), 1e-12)
     slack = answer.error + 1e-9 * scale
     lower, upper = solution.lower_bound, solution.upper_bound

@@ -43,7 +43,9 @@ def solve(
     Further keywords go to `iterate.iterate` (checkpoint, deadline, state, …).
     """
     settings = problem.case.solver if problem.case is not None else None
-    options = settings.options() if settings is not None and solver in (None, settings.method) else {}
+    options = (
+        settings.options() if settings is not None and solver in (None, settings.method) else {}
+    )
     if solver is None:
         solver = settings.method if settings is not None else DEFAULT_SOLVER
     if isinstance(solver, str):
