@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mfgprox.case import build, memory, overrides, shipped, toml
-from mfgprox.case.errors import CaseError, Fault, dotted, shortened, shown
+from mfgprox.case.errors import CaseError, Fault, shortened, shown
 from mfgprox.case.errors import Path as Place
+from mfgprox.case.locator import Locator
 from mfgprox.case.schema import CaseSettings, OutputSettings, SolverSettings
-from mfgprox.case.validate import validate, value_at
+from mfgprox.case.validate import validate
 
 if TYPE_CHECKING:
     from mfgprox.grid import Grid
     from mfgprox.problem import Problem
     from mfgprox.tolerance import Tolerance
-
-
-@dataclass(frozen=True)
-class Locator:
-    """Names the file, the line, the key and the value of what is wrong."""
-
-    name: str
-    data: dict[str, Any]
-    lines: dict[Place, int]
-    overrides: dict[Place, str] = field(default_factory=dict)
-
-    def message(self, fault: Fault) -> str:
-        """cases/a.toml:3: epsilon = -1.0: must be a finite number above 0"""
-        try:
-            value = f"{dotted(fault.path)} = {shown(value_at(self.data, fault.path))}"
-        except (KeyError, IndexError, TypeError):
-            value = dotted(fault.path)
-        return f"{self._where(fault.path)}: {value}: {fault.message}"
-
-    def _where(self, path: Place) -> str:
-        for n in range(len(path), -1, -1):
-            if path[:n] in self.overrides:
-                return f"--set {shortened(self.overrides[path[:n]])}"
-            if path[:n] in self.lines:
-                return f"{self.name}:{self.lines[path[:n]]}"
-        return self.name
-
-    def error(self, faults: Iterable[Fault]) -> CaseError:
-        return CaseError("\n".join(self.message(fault) for fault in faults))
 
 
 @dataclass(frozen=True)
@@ -162,21 +134,34 @@ class Case:
         """A fault found elsewhere, say by a solver in its options, at the line of that key."""
         return self.locator.error([Fault(tuple(key.split(".")) if key else (), message)])
 
-    def settings_table(self) -> list[tuple[str, str, bool]]:
-        """All effective settings: key, value as TOML, and whether the case sets it itself."""
-        rows: list[tuple[str, str, bool]] = []
-        _rows(self.settings.model_dump(), self.locator.data, "", rows)
-        return rows
+    def settings_table(self) -> str:
+        """All effective settings, one on each line, defaults marked as such."""
+        rows = list(_rows(self.settings.model_dump(), self.locator.data, ""))
+        width = max(len(key) for key, _, _ in rows)
+        lines = [f"{k:<{width}} = {v}{'' if given else '    (default)'}" for k, v, given in rows]
+        return "\n".join(lines)
+
+    def estimate_memory(self) -> int:
+        """Bytes that solving the case will need, estimated generously."""
+        return memory.estimate(self.settings)
+
+    def resume_text(self) -> str:
+        """What a checkpoint must agree with: the case but for when to stop and what to write."""
+        data = {k: v for k, v in self.locator.data.items() if k not in ("title", "output")}
+        stops = ("rtol", "atol", "max_iterations")
+        solver = {k: v for k, v in data.pop("solver", {}).items() if k not in stops}
+        return toml.dump({**data, "solver": solver} if solver else data)
 
 
-def _rows(table: dict[str, Any], data: Any, prefix: str, rows: list[tuple[str, str, bool]]) -> None:
+def _rows(table: dict[str, Any], data: Any, prefix: str) -> Iterator[tuple[str, str, bool]]:
+    """Key, value, and whether the case sets it itself."""
     for key, value in table.items():
         given = isinstance(data, dict) and key in data
         if isinstance(value, dict) and value and key != "options":
-            _rows(value, data[key] if given else {}, f"{prefix}{key}.", rows)
+            yield from _rows(value, data[key] if given else {}, f"{prefix}{key}.")
         elif value is not None or key == "snapshots":
             text = "all" if value is None else shown(_lists(value))
-            rows.append((prefix + key, text, given or (isinstance(data, str) and key == "kind")))
+            yield prefix + key, text, given or (isinstance(data, str) and key == "kind")
 
 
 def _lists(value: Any) -> Any:
@@ -188,7 +173,7 @@ def _lists(value: Any) -> Any:
 
 def estimate_memory(case: Case) -> int:
     """Bytes that solving the case will need, estimated generously."""
-    return memory.estimate(case.settings)
+    return case.estimate_memory()
 
 
 def parse_case(
