@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mfgprox.case import build, memory, overrides, shipped, toml
-from mfgprox.case.errors import CaseError, Fault, shortened, shown
+from mfgprox.case.errors import CaseError, Fault, shortened
 from mfgprox.case.errors import Path as Place
 from mfgprox.case.locator import Locator
 from mfgprox.case.schema import CaseSettings, OutputSettings, SolverSettings
@@ -160,7 +160,7 @@ def _rows(table: dict[str, Any], data: Any, prefix: str) -> Iterator[tuple[str, 
         if isinstance(value, dict) and value and key != "options":
             yield from _rows(value, data[key] if given else {}, f"{prefix}{key}.")
         elif value is not None or key == "snapshots":
-            text = "all" if value is None else shown(_lists(value))
+            text = "all" if value is None else toml.in_toml(_lists(value))
             yield prefix + key, text, given or (isinstance(data, str) and key == "kind")
 
 

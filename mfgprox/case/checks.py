@@ -96,7 +96,7 @@ def _uniform(density: schema.UniformSettings, path: Path) -> Iterator[Fault]:
 
 
 def _formula(density: schema.ExpressionSettings, path: Path, axes: int) -> Iterator[Fault]:
-    from mfgprox.density.expression import FormulaError, parse
+    from mfgprox.density.formula import FormulaError, parse
 
     try:
         parse(density.formula, axes)

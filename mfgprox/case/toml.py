@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import re
 import tomllib
 from typing import Any
@@ -172,11 +171,11 @@ class _Scanner:
 
 def dump(data: dict[str, Any]) -> str:
     """TOML text of tables of scalars, arrays and tables; `parse` gives the same data back."""
-    top = [f"{_key(k)} = {_value(v)}" for k, v in data.items() if not isinstance(v, dict)]
+    top = [f"{_key(k)} = {in_toml(v)}" for k, v in data.items() if not isinstance(v, dict)]
     tables = [(k, v) for k, v in data.items() if isinstance(v, dict)]
     blocks = ["\n".join(top)] if top else []
     for key, table in tables:
-        body = [f"{_key(k)} = {_value(v)}" for k, v in table.items()]
+        body = [f"{_key(k)} = {in_toml(v)}" for k, v in table.items()]
         blocks.append("\n".join([f"[{_key(key)}]", *body]))
     return "\n\n".join(blocks) + "\n"
 
@@ -190,15 +189,16 @@ def _string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _value(value: Any) -> str:
+def in_toml(value: Any) -> str:
+    """One value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return _string(value)
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(v) for v in value) + "]"
+        return "[" + ", ".join(in_toml(v) for v in value) + "]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else str(value)
-    return hex(value) if isinstance(value, int) and value.bit_length() > 200 else str(value)
+        return "{ " + ", ".join(f"{_key(k)} = {in_toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, int) and value.bit_length() > 200:
+        return hex(value)  # Python limits the digits of decimal numbers
+    return str(value)
