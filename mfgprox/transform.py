@@ -1,7 +1,7 @@
 """The c-transform of a potential on the cells of a grid: over the centres, and over the whole box.
 
-psi^c(x) = min_y c(x, y) - psi(y). Over the centres it is exact; over the box psi is the cubic spline
-through its values and the minimum is found from the lattice argmin.
+psi^c(x) = min_y c(x, y) - psi(y). Over the centres it is exact; over the box psi is the spline
+through its values, and the minimum is found from the lattice argmin.
 Source: Baptista et al., Proximal optimal transport divergences, Theorem 3.1.
 """
 

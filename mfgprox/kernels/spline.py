@@ -1,7 +1,7 @@
 """Cubic splines on the lattice of cell centres, and the minimum of c(x, y) - psi(y) over the box.
 
-Coefficients (nz+2, ny+2, nx+2), an axis of one cell has one; places in units of cells, order z, y, x,
-0 at the first centre, so the box is [-1/2, n - 1/2] per axis.
+Coefficients (nz+2, ny+2, nx+2), an axis of one cell has one; places in units of cells, in the order
+z, y, x, 0 at the first centre: the box is [-1/2, n - 1/2] per axis.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def _descend(x, u, c, n, h, p, separable, w, jet, s, trial):
     for _ in range(DESCENTS):
         new = _objective(x, trial, c, n, h, p, separable, w, jet)
         if new < value:
-            done = t * size < 1e-7 and step > 0 or value - new < 1e-15 * abs(value)
+            done = (t * size < 1e-7 and step > 0) or value - new < 1e-15 * abs(value)
             value = new
             u[:] = trial
             if done:
@@ -258,7 +258,7 @@ def polish(start, stop, nodes, psi, c, arg, sub, h, p, separable, out, places):
     Safeguarded Newton from the lattice argmins of x's cell and of its neighbours: where the map is
     torn they lie in different basins, and the best two are followed.
     start, stop: the range of nodes to compute; nodes (m,) int64: flat indices of x in the lattice
-    of cells divided sub (3,) times per axis; psi, arg (nz, ny, nx): values and flat lattice argmins;
+    of cells divided sub (3,) times per axis; psi, arg (nz, ny, nx): values, flat lattice argmins;
     h (3,); out (m,), places (m, 3) are written.
     """
     w = np.empty((3, 3, 4))

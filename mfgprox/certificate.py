@@ -1,0 +1,182 @@
+"""Bounds of the continuous problem from a terminal potential: whoever found it, however good it is.
+
+Every psi gives a lower bound, E_P[psi^c] - eps inf_nu {nu + E_Q[f*(-psi/eps - nu)]} <= D, every R
+that P is explicitly transported to an upper one; both close with the error of the discretisation.
+They hold up to the error of their sums over cells, which is estimated and given away.
+Source: Baptista et al., Proximal optimal transport divergences, (2.4), (2.10) and Theorem 3.1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from mfgprox.competitor import upper_bound
+from mfgprox.problem import Problem
+from mfgprox.quadrature import Divided, cut_off_error
+from mfgprox.transform import SplinePotential, c_transform
+
+NEGLIGIBLE = 1e-14
+"""Share of the mass of P that the sums may leave out."""
+TRUSTED = (0.0, 1e-10)
+"""A potential is believed where its R exceeds this share of the largest; elsewhere it is redone."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """lower <= D <= upper for the continuous problem on the box, nan for a bound that is missing.
+
+    quadrature: estimated error of the sums, relative to D, already subtracted from lower and added
+    to upper; statement: of which problem, up to what.
+    """
+
+    lower: float
+    upper: float
+    quadrature: float
+    statement: str
+
+
+def continuous_bounds(problem: Problem, U_1: np.ndarray, *, upper: bool = True) -> Bounds:
+    """Bounds of D that a terminal potential proves.
+
+    U_1: shaped grid.shape, in units of the cost, up to a constant; it may be anything where Q = 0
+    and need not be finite. upper: whether to look for an upper bound too (nan if not).
+    """
+    potentials = _potentials(problem, U_1)
+    best = max(potentials, key=lambda v: v.centre_value)
+    lower, lower_error = _lower(problem, best)
+    above, upper_error = math.nan, 0.0
+    if upper:
+        above, upper_error = upper_bound(
+            problem,
+            [v.potential for v in sorted(potentials, key=lambda v: -v.centre_value)],
+            best.transform,
+        )
+        cut_off = cut_off_error(problem, best.transform, best.centre_value, best.R(problem))
+        upper_error += cut_off
+        above += upper_error
+    # psi = 0 proves D >= 0 without any sum.
+    lower = max(lower, 0.0)
+    scale = max(lower, above if math.isfinite(above) else 0.0, lower_error, upper_error)
+    quadrature = max(lower_error, upper_error) / scale if scale > 0.0 else 0.0
+    return Bounds(lower, above, quadrature, _statement(problem, quadrature))
+
+
+@dataclass(frozen=True, eq=False)
+class _Evaluated:
+    """A potential with its c-transform at the centres and the dual value of the sums over them."""
+
+    potential: SplinePotential
+    transform: np.ndarray
+    transported: float
+    gibbs: float
+
+    @property
+    def centre_value(self) -> float:
+        return self.transported - self.gibbs
+
+    def R(self, problem: Problem) -> np.ndarray:
+        U = -self.potential.values.reshape(problem.grid.shape)
+        return problem.divergence.gibbs(
+            U, problem.log_Q, problem.epsilon, problem.grid.cell_volume
+        )[0]
+
+
+def _evaluate(problem: Problem, psi: np.ndarray) -> _Evaluated:
+    grid = problem.grid
+    potential = SplinePotential(psi, problem.cost, grid.kernel_spacing)
+    transform = potential.c_transform()[0].reshape(grid.shape)
+    gibbs = problem.divergence.gibbs(
+        -psi.reshape(grid.shape), problem.log_Q, problem.epsilon, grid.cell_volume
+    )[1]
+    return _Evaluated(potential, transform, grid.integrate(problem.P * transform), gibbs)
+
+
+def _potentials(problem: Problem, U_1: np.ndarray) -> list[_Evaluated]:
+    """The potential made finite, and its c-concave envelope: larger, with the same c-transform."""
+    direct = _evaluate(problem, _completed(problem, U_1))
+    shape = problem.grid.kernel_shape
+    reverse = SplinePotential(
+        direct.transform.reshape(shape), problem.cost, problem.grid.kernel_spacing
+    )
+    envelope = reverse.c_transform()[0].reshape(shape)
+    return [direct, _evaluate(problem, envelope - _beyond_support(problem))]
+
+
+def _completed(problem: Problem, U_1: np.ndarray) -> np.ndarray:
+    """psi = -U_1 where it can be believed, elsewhere the largest psi that leaves psi^c as it is."""
+    grid, cost = problem.grid, problem.cost
+    U = np.asarray(U_1, float).reshape(grid.shape)
+    known = np.isfinite(U) & np.isfinite(problem.log_Q)
+    if not known.any():
+        U, known = np.zeros(grid.shape), np.isfinite(problem.log_Q)
+    U = np.where(known, U, U[known].min())
+    R, _ = problem.divergence.gibbs(U, problem.log_Q, problem.epsilon, grid.cell_volume)
+    sources = problem.P > 0.0
+    best, best_value = -U, -math.inf
+    for share in TRUSTED:
+        believed = known & (share * R[known].max() <= R)
+        psi = np.where(believed, -U, -np.inf).reshape(grid.kernel_shape)
+        phi, _ = c_transform(psi, cost, grid.kernel_spacing)
+        if believed.all():
+            filled = psi
+        else:
+            held = np.where(sources.reshape(grid.kernel_shape), phi, -np.inf)
+            envelope, _ = c_transform(held, cost, grid.kernel_spacing)
+            filled = np.where(believed.reshape(psi.shape), psi, envelope - _beyond_support(problem))
+        gibbs = problem.divergence.gibbs(
+            -filled.reshape(grid.shape), problem.log_Q, problem.epsilon, grid.cell_volume
+        )[1]
+        value = grid.integrate(problem.P * phi.reshape(grid.shape)) - gibbs
+        if value > best_value:
+            best, best_value = filled, value
+        if believed.all() and share == 0.0 and (TRUSTED[-1] * R.max() <= R).all():
+            break
+    return best.reshape(grid.kernel_shape)
+
+
+def _beyond_support(problem: Problem) -> np.ndarray:
+    """Squared distance to the support of Q: lowered by it, a potential attracts nothing outside.
+
+    psi is free where Q = 0; the lattice leaves ripples of the size of h² there.
+    """
+    grid = problem.grid
+    empty = np.isneginf(problem.log_Q).reshape(grid.kernel_shape)
+    if not empty.any():
+        return np.zeros(grid.kernel_shape)
+    distance = distance_transform_edt(empty, sampling=grid.kernel_spacing)
+    return distance**2 if problem.p >= 2.0 else distance**problem.p
+
+
+def _lower(problem: Problem, best: _Evaluated) -> tuple[float, float]:
+    """The dual value by sums over half cells, less the estimated error of the sums."""
+    fine = Divided.of(problem, 2)
+    nodes = fine.carrying(NEGLIGIBLE)
+    values, _ = best.potential.c_transform(2, nodes)
+    weights = fine.mass.ravel()[nodes]
+    transported = float((weights * values).sum() / weights.sum())
+    psi = best.potential.refined(2)
+    _, gibbs = problem.divergence.gibbs(-psi, fine.log_Q, problem.epsilon, fine.volume)
+    value = transported - gibbs
+    error = (
+        abs(transported - best.transported)
+        + abs(gibbs - best.gibbs)
+        + cut_off_error(problem, best.transform, best.centre_value, best.R(problem))
+        + 1e-12 * (abs(transported) + abs(gibbs))
+    )
+    if not math.isfinite(value - error):
+        raise FloatingPointError("the lower bound is not finite")
+    return value - error, error
+
+
+def _statement(problem: Problem, quadrature: float) -> str:
+    averaged = [n for n, d in zip("PQ", problem.densities, strict=True) if not d.smooth]
+    which = f", {' and '.join(averaged)} constant within each cell" if averaged else ""
+    return (
+        f"Bounds of the continuous problem on the box{which}, "
+        f"up to an estimated relative quadrature error of {quadrature:.1e}, "
+        "which has been subtracted from the lower and added to the upper one."
+    )

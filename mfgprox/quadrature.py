@@ -1,0 +1,75 @@
+"""P and Q on the cells of a grid divided into parts, and what the centre sums leave out.
+
+Smooth densities are sampled anew at the centres of the parts; densities averaged over cells are
+constant within a cell, and that is the problem which their bounds belong to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mfgprox.density import Density, sample
+from mfgprox.problem import Problem
+
+
+def on_parts(density: Density, log_values: np.ndarray, problem: Problem, parts: int) -> np.ndarray:
+    """Logarithm of a density on the cells divided into `parts` per axis of more than one cell.
+
+    log_values: the same on the cells, shaped grid.shape. Mass one on the box.
+    """
+    if parts == 1:
+        return log_values
+    grid = problem.grid
+    divided = tuple(n * parts if n > 1 else n for n in grid.cells)
+    if density.smooth:
+        return sample(density, grid.with_cells(divided)).log_values
+    for axis, n in enumerate(log_values.shape):
+        log_values = np.repeat(log_values, parts if n > 1 else 1, axis=axis)
+    return log_values
+
+
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """A problem's P and Q on the cells divided into `parts` per axis.
+
+    mass (nz, ny, nx), sum one: masses of P; log_Q (nz, ny, nx): log densities; volume: of a part.
+    """
+
+    parts: int
+    mass: np.ndarray
+    log_Q: np.ndarray
+    volume: float
+
+    @classmethod
+    def of(cls, problem: Problem, parts: int) -> Divided:
+        P, Q = problem.densities
+        log_P = on_parts(P, problem.log_P, problem, parts)
+        log_Q = on_parts(Q, problem.log_Q, problem, parts)
+        shape = tuple(n * parts if n > 1 else 1 for n in problem.grid.kernel_shape)
+        mass = np.exp(log_P.reshape(shape))
+        volume = problem.grid.cell_volume * log_P.size**-1.0 * problem.P.size
+        return cls(parts, mass / mass.sum(), log_Q.reshape(shape), volume)
+
+    def carrying(self, share: float) -> np.ndarray:
+        """Flat indices of the parts that carry mass of P, all but less than `share` of it."""
+        floor = share * self.mass.max() / self.mass.size
+        return np.flatnonzero(self.mass.ravel() > floor)
+
+
+def cut_off_error(
+    problem: Problem, first_variation: np.ndarray, value: float, R: np.ndarray
+) -> float:
+    """What the mass that the box cuts off may be worth, to first order, in units of the cost.
+
+    first_variation: psi^c on the cells; value: D; R: the density that psi implies.
+    """
+    cut_P, cut_Q = problem.cut_off
+    # δD/δP = psi^c and δD/δQ = eps - eps R/Q (KL); R/Q where Q meets the boundary of the box.
+    edge = np.ones(problem.grid.shape, bool)
+    edge[tuple(slice(1, -1) if n > 2 else slice(None) for n in edge.shape)] = False
+    Q_edge = float(problem.Q[edge].sum())
+    ratio = float(R[edge].sum()) / Q_edge if Q_edge > 0.0 else 0.0
+    worth_P = float(np.abs(first_variation - value).max())
+    return cut_P * worth_P + problem.epsilon * min(cut_Q * (1.0 + ratio), 1.0)
