@@ -1,0 +1,129 @@
+"""The divergence on the line for any p > 1 and any P and Q: an independent reference.
+
+It shares nothing with the solvers on space-time grids: the unknown is the distribution function of
+R on a mesh, the transport cost is ∫_0^1 |F_P^{-1} - F_R^{-1}|^p, the mesh is halved until the
+extrapolated value stands still. Source: Baptista, Birmpa, Katsoulakis, Rey-Bellet, Zhang: Proximal
+optimal transport divergences, (2.4); the path is that of (2.23).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mfgprox.divergence import Divergence, KullbackLeibler
+from mfgprox.exact.convex_1d import ConvexProblem, Mesh
+from mfgprox.exact.distribution import Distribution
+from mfgprox.exact.monotone_path import MonotonePath, path_of
+from mfgprox.exact.newton_1d import Minimum, minimise
+
+FIRST_CELLS = 64
+MAX_CELLS = 8192
+LEAST_CELLS = 1024
+"""A mesh at least this fine also carries the path, which is not extrapolated."""
+HEAVY = 0.02
+GRADING_ROUNDS = 8
+SMALLEST_MASS = 1e-290
+
+
+@dataclass(frozen=True, eq=False)
+class OneDimensionalSolution:
+    """The answer on the line.
+
+    divergence, transport_cost, information_divergence: extrapolated in the mesh width; error: the
+    estimated error of `divergence`. path: rho_t, U_t, ∇U_t and the map, on the finest mesh.
+    """
+
+    divergence: float
+    transport_cost: float
+    information_divergence: float
+    error: float
+    path: MonotonePath
+
+    def map(self, x: np.ndarray) -> np.ndarray:
+        """Where the optimal map sends x."""
+        return self.path.ends(0.0, x)[1]
+
+
+def solve(
+    P: Distribution,
+    Q: Distribution,
+    *,
+    epsilon: float,
+    p: float = 2.0,
+    divergence: Divergence | None = None,
+    accuracy: float = 1e-10,
+) -> OneDimensionalSolution:
+    """D^p_epsilon(P‖Q) for distributions on the same interval, to the accuracy (times max(1, D)).
+
+    Raises ValueError for different intervals, FloatingPointError where Newton's method breaks down.
+    """
+    if (P.lower, P.upper) != (Q.lower, Q.upper):
+        raise ValueError("P and Q must live on the same interval")
+    f = KullbackLeibler() if divergence is None else divergence
+    edges = np.unique(np.concatenate([np.linspace(P.lower, P.upper, FIRST_CELLS + 1), Q.breaks]))
+
+    def on(edges: np.ndarray, start: Minimum | None, mesh: Mesh | None):
+        problem = ConvexProblem(P, Mesh.of(Q, edges), p, epsilon, f)
+        return problem, minimise(problem, _start(problem.mesh, mesh, start))
+
+    problem, found = on(edges, None, None)
+    for _ in range(GRADING_ROUNDS):
+        heavy = found.state.R > HEAVY
+        if not heavy.any():
+            break
+        middle = 0.5 * (problem.mesh.left + problem.mesh.right)[heavy]
+        edges = np.sort(np.concatenate([edges, middle]))
+        problem, found = on(edges, found, problem.mesh)
+    values = [_values(found)]
+    best, error = _extrapolate(np.array(values))
+    while 2 * problem.mesh.left.size <= max(MAX_CELLS, 8 * Q.breaks.size):
+        edges = np.sort(np.concatenate([edges, 0.5 * (edges[1:] + edges[:-1])]))
+        problem, found = on(edges, found, problem.mesh)
+        values.append(_values(found))
+        best, error = _extrapolate(np.array(values))
+        fine = problem.mesh.left.size >= LEAST_CELLS
+        if fine and error <= accuracy * max(1.0, abs(best[0])):
+            break
+    return OneDimensionalSolution(
+        float(best[0]),
+        float(best[1]),
+        float(best[2]),
+        error + found.decrement,
+        path_of(problem, Q, found.state),
+    )
+
+
+def _start(mesh: Mesh, old: Mesh | None, found: Minimum | None) -> np.ndarray:
+    """Masses to begin with: Q's, or log(R/Q) interpolated from a coarser mesh."""
+    log_R = mesh.log_Q
+    if old is not None and found is not None:
+        log_ratio = np.log(found.state.R) - old.log_Q
+        log_R = log_R + np.interp(_middle(mesh), _middle(old), log_ratio)
+    R = np.exp(log_R - log_R.max())
+    return np.maximum(R / R.sum(), SMALLEST_MASS)
+
+
+def _middle(mesh: Mesh) -> np.ndarray:
+    return 0.5 * (mesh.left + mesh.right)
+
+
+def _values(found: Minimum) -> list[float]:
+    state = found.state
+    return [state.value, state.transport_cost, state.information_divergence]
+
+
+def _extrapolate(values: np.ndarray) -> tuple[np.ndarray, float]:
+    """Limits of values whose error falls like h², and the estimated error of the first.
+
+    The h⁴ term is removed as well where the values of three meshes show it.
+    """
+    if len(values) < 4:
+        return values[-1], float("inf")
+    once = values[1:] + np.diff(values, axis=0) / 3.0
+    twice = once[1:] + np.diff(once, axis=0) / 15.0
+    older, newer = np.abs(np.diff(once[-3:, 0]))
+    regular = 10.0 <= older / max(newer, 1e-300) <= 24.0
+    change = np.abs(twice[-1, 0] - twice[-2, 0]) if regular else newer
+    return (twice if regular else once)[-1], float(change)
