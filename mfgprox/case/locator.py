@@ -28,12 +28,14 @@ class Locator:
         return f"{self._where(fault.path)}: {value}: {fault.message}"
 
     def _where(self, path: Path) -> str:
-        for n in range(len(path), -1, -1):
+        for n in range(len(path), 0, -1):
             if path[:n] in self.overrides:
                 return f"--set {shortened(self.overrides[path[:n]])}"
+        for n in range(len(path), 0, -1):
             if path[:n] in self.lines:
                 return f"{self.name}:{self.lines[path[:n]]}"
-        return self.name
+        below = [text for place, text in self.overrides.items() if path and place[0] == path[0]]
+        return f"--set {shortened(below[0])}" if below else self.name
 
     def error(self, faults: Iterable[Fault]) -> CaseError:
         return CaseError("\n".join(self.message(fault) for fault in faults))

@@ -46,9 +46,10 @@ def _fault(detail: ErrorDetails, data: dict[str, Any]) -> Fault:
         listed = ", ".join(f'"{k}"' for k in sorted(kinds, key=list(schema.DENSITIES).index))
         return Fault((*path, "kind"), f"must be one of {listed}{_meant(_kind(data, path), kinds)}")
     if kind in ("model_type", "model_attributes_type"):
-        return Fault(path, "must be a table")
-    if kind == "tuple_type":
-        return Fault(path, "must be a list of tables")
+        name = "the name of an f-divergence or " if path == ("f_divergence",) else ""
+        return Fault(path, f"must be {name}a table")
+    if kind in ("tuple_type", "too_short", "too_long"):
+        return Fault(path, "must be a list of tables, 1 to 1000")
     return Fault(path, detail["msg"])
 
 
@@ -56,9 +57,10 @@ def _path_in(data: Any, loc: tuple[str | int, ...]) -> Path:
     """pydantic's location without the names of union members that it puts in."""
     path: list[str | int] = []
     node = data
-    for i, part in enumerate(loc):
-        tag = isinstance(node, dict) and part not in node and part == node.get("kind")
-        if tag and i < len(loc):
+    for part in loc:
+        if path and not isinstance(node, dict | list):
+            break  # a name that stands for a table: f_divergence = "kl"
+        if isinstance(node, dict) and part not in node and part == node.get("kind"):
             continue
         path.append(part)
         try:
