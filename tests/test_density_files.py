@@ -1,0 +1,242 @@
+"""Densities that come from files: images, arrays, samples."""
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from mfgprox.density import ArrayDensity, DensityError, Image, Samples, sample
+from mfgprox.density import samples as samples_module
+from mfgprox.grid import Grid
+
+SQUARE = Grid((0.0, 0.0), (1.0, 1.0), (4, 4))
+
+
+def saved(path, array, mode=None):
+    Pillow.fromarray(np.asarray(array, np.uint8), mode).save(path)
+    return path
+
+
+def test_image_is_upright_and_dark_is_heavy(tmp_path):
+    pixels = np.full((4, 4), 255)
+    pixels[0, 3] = 0  # upper right corner
+    pixels[3, 0] = 51
+    found = sample(Image.read(saved(tmp_path / "a.png", pixels)), SQUARE)
+    assert found.values[3, 3] == pytest.approx(16 * 1.0 / 1.8)
+    assert found.values[0, 0] == pytest.approx(16 * 0.8 / 1.8)
+    assert np.count_nonzero(found.values) == 2  # white weighs exactly nothing
+    assert not found.smooth
+    assert found.cut_off == 0.0
+    light = sample(Image.read(tmp_path / "a.png", "light"), SQUARE)
+    assert light.values[3, 3] == 0.0
+    assert light.values[0, 0] == pytest.approx(0.2 * light.values[1, 1])
+
+
+def test_colours_become_luminance_and_opacity_weighs(tmp_path):
+    pixels = np.zeros((2, 2, 4))
+    pixels[0, 0] = (255, 0, 0, 255)
+    pixels[0, 1] = (0, 255, 0, 255)
+    pixels[1, 0] = (0, 0, 255, 255)
+    pixels[1, 1] = (0, 0, 0, 51)
+    grid = SQUARE.with_cells((2, 2))
+    image = Image.read(saved(tmp_path / "c.png", pixels))
+    weights = np.array([[1 - 0.114, 0.2], [1 - 0.299, 1 - 0.587]])
+    assert sample(image, grid).values == pytest.approx(4 * weights / weights.sum())
+    light = Image.read(tmp_path / "c.png", "light")
+    weights = np.array([[0.114, 0.0], [0.299, 0.587]])
+    assert sample(light, grid).values == pytest.approx(4 * weights / weights.sum())
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "dark"), [("I;16", 32768, 1 - 32768 / 65535), ("1", 0, 1.0), ("P", 0, 1.0)]
+)
+def test_other_kinds_of_picture(tmp_path, mode, value, dark):
+    picture = Pillow.new(mode, (2, 2), value)
+    if mode == "P":
+        picture.putpalette([0, 0, 0] + [255, 255, 255] * 255)
+    picture.save(tmp_path / "m.png")
+    image = Image.read(tmp_path / "m.png")
+    assert image.values == pytest.approx(np.full((2, 2), dark), abs=1e-12)
+
+
+def test_image_is_resampled_by_area():
+    weights = np.array([[1.0, 2.0, 3.0], [4.0, 0.0, 6.0]])  # first row on top
+    found = sample(Image(weights), SQUARE.with_cells((2, 3))).values
+    columns = np.array([[1 * 2 / 3 + 2 / 3, 2 / 3 + 3 * 2 / 3], [4 * 2 / 3, 6 * 2 / 3]])
+    rows = np.array([columns[1], (columns[0] + columns[1]) / 2, columns[0]])
+    assert found == pytest.approx(6 * rows / rows.sum())
+
+
+def test_what_is_no_image(tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    saved(tmp_path / "good.png", np.random.default_rng(0).integers(0, 255, (64, 64)))
+    whole = (tmp_path / "good.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.png").touch()
+    saved(tmp_path / "white.png", np.full((3, 3), 255))
+    for name, reason in (
+        ("text.png", "image"),
+        ("cut.png", "image"),
+        ("empty.png", "image"),
+        ("white.png", "no mass"),
+        ("none.png", "does not exist"),
+        ("", "not a file"),
+        ("a\0b", "file"),
+        ("x" * 5000, "file"),
+    ):
+        with pytest.raises(DensityError, match=reason):
+            Image.read(tmp_path / name)
+    Pillow.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(DensityError, match="pixels"):
+        Image.read(tmp_path / "bomb.png")
+
+
+def test_image_needs_a_plane():
+    with pytest.raises(DensityError, match="axes"):
+        sample(Image(np.ones((2, 2))), Grid((0.0,), (1.0,), (4,)))
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+@pytest.mark.parametrize("suffix", ["npy", "npz", "h5"])
+def test_arrays_in_files(tmp_path, d, suffix):
+    grid = Grid((0.0,) * d, (1.0, 2.0, 3.0)[:d], (4, 5, 6)[:d])
+    values = np.random.default_rng(d).random(grid.shape).astype(np.float32)
+    values.flat[2] = 0.0
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "npy":
+        np.save(path, values)
+    elif suffix == "npz":
+        np.savez(path, other=np.ones(3), density=values)
+    else:
+        with h5py.File(path, "w") as file:
+            file["group/density"] = values
+    dataset = {"npy": None, "npz": "density", "h5": "group/density"}[suffix]
+    found = sample(ArrayDensity.read(path, grid, dataset), grid)
+    exact = values.astype(float) / (values.astype(float).sum() * grid.cell_volume)
+    assert found.values == pytest.approx(exact, rel=1e-12)
+    assert found.values.flat[2] == 0.0
+    assert np.isneginf(found.log_values.flat[2])
+
+
+def test_arrays_that_cannot_be_read(tmp_path):
+    grid = SQUARE
+    np.save(tmp_path / "shape.npy", np.ones((5, 4)))
+    np.save(tmp_path / "object.npy", np.array([{}], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "nan.npy", np.full((4, 4), np.nan))
+    np.savez(tmp_path / "two.npz", a=np.ones((4, 4)), b=np.ones((4, 4)))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "shape.npy").read_bytes()[:140])
+    for name in ("no.npy", "no.npz", "no.h5"):
+        (tmp_path / name).write_text("nothing")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["group/x"] = np.ones((4, 4))
+        file["text"] = "a"
+    for name, dataset, reason in (
+        ("shape.npy", None, r"\(5, 4\).*\(4, 4\)"),
+        ("object.npy", None, "cannot be read"),
+        ("nan.npy", None, "not finite"),
+        ("two.npz", None, "a, b"),
+        ("two.npz", "c", "a, b"),
+        ("cut.npy", None, "cannot be read"),
+        ("no.npy", None, "cannot be read"),
+        ("no.npz", None, "cannot be read"),
+        ("no.h5", "x", "cannot be read"),
+        ("a.h5", "y", "group/x"),
+        ("a.h5", "group", "group/x"),
+        ("a.h5", "text", "shape"),
+        ("missing.npy", None, "does not exist"),
+    ):
+        with pytest.raises(DensityError, match=reason):
+            ArrayDensity.read(tmp_path / name, grid, dataset)
+
+
+def test_a_compressed_bomb_is_not_unpacked(tmp_path):
+    np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(50_000_000))
+    with pytest.raises(DensityError, match="larger"):
+        ArrayDensity.read(tmp_path / "bomb.npz", SQUARE)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_binned_samples_are_a_histogram(d):
+    grid = Grid((-1.0, -2.0, 0.0)[:d], (1.0, 1.0, 1.0)[:d], (5, 4, 3)[:d])
+    points = np.random.default_rng(d).uniform(-0.9, 0.9, (200, d))
+    points[:, -1] = np.abs(points[:, -1])
+    points[0] = grid.upper  # belongs to the last cell
+    found = sample(Samples(points), grid)
+    edges = [grid.edges(i) for i in range(d)]
+    counts, _ = np.histogramdd(points, edges)
+    assert found.values * grid.cell_volume == pytest.approx(counts.T / 200)
+    assert not found.smooth
+    assert np.array_equal(np.isneginf(found.log_values), counts.T == 0)
+
+
+def test_points_outside_count_as_cut_off():
+    grid = Grid((0.0,), (1.0,), (4,))
+    points = np.array([0.1, 0.2, 0.5, 1.5, -3.0])
+    assert Samples(points).cut_off(grid) == pytest.approx(0.4)
+    far = Samples(points, 0.01)
+    assert far.cut_off(grid) == pytest.approx(0.4, abs=1e-12)
+    edge = Samples([[0.0]], 0.1)
+    assert edge.cut_off(grid) == pytest.approx(0.5, abs=1e-12)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_smoothed_samples_are_a_mixture_of_gaussians(d):
+    grid = Grid((-3.0,) * d, (3.0,) * d, (24, 20, 22)[:d])
+    points = np.random.default_rng(d).uniform(-1, 1, (30, d))
+    found = sample(Samples(points, 0.4), grid)
+    exact = np.zeros(grid.shape)
+    for point in points:
+        square = sum((x - c) ** 2 for x, c in zip(grid.coordinates(), point, strict=True))
+        exact += np.exp(-square / (2 * 0.16)) / (2 * np.pi * 0.16) ** (d / 2) / 30
+    assert np.abs(found.values - exact).max() < 1e-4 * exact.max()
+    assert found.smooth
+    assert np.all(np.isfinite(found.log_values))
+
+
+def test_smoothed_samples_keep_their_tails():
+    grid = Grid((-100.0,), (100.0,), (400,))
+    log_values = sample(Samples([[0.0], [1.0]], 0.4), grid).log_values
+    assert log_values[0] - log_values[1] == pytest.approx(
+        -((99.75**2 - 99.25**2) / 2 / 0.16), rel=1e-6
+    )
+
+
+def test_many_samples_are_gathered_first(monkeypatch):
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(-1, 0.5, (3000, 2)), rng.normal(1, 0.3, (3000, 2))])
+    grid = Grid((-4.0, -4.0), (4.0, 4.0), (20, 20))
+    direct = sample(Samples(points, 0.5), grid).values
+    monkeypatch.setattr(samples_module, "MAX_DIRECT", 0)
+    assert len(Samples(points, 0.5)._gathered()[0]) < 6000
+    assert np.abs(sample(Samples(points, 0.5), grid).values - direct).max() < 1e-3 * direct.max()
+
+
+@pytest.mark.parametrize("text", ["x,y\n1,2\n3,4\n", "1,2\n3,4\n", "# x y\n1 2\n3 4\n", "1 2\n3 4"])
+def test_samples_in_text(tmp_path, text):
+    (tmp_path / "s.csv").write_text(text)
+    assert np.array_equal(Samples.read(tmp_path / "s.csv", 2).points, [[1, 2], [3, 4]])
+
+
+def test_samples_that_cannot_be_read(tmp_path):
+    np.save(tmp_path / "three.npy", np.ones((4, 3)))
+    np.save(tmp_path / "inf.npy", np.full((4, 2), np.inf))
+    np.save(tmp_path / "empty.npy", np.ones((0, 2)))
+    np.save(tmp_path / "text.npy", np.array(["a"]))
+    for name, text in (("bad.csv", "1,2\n3,x\n"), ("empty.csv", ""), ("ragged.csv", "1,2\n3\n")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01")
+    for name, reason in (
+        ("three.npy", "3 columns, the grid 2 axes"),
+        ("inf.npy", "not finite"),
+        ("empty.npy", "rows"),
+        ("text.npy", "real numbers"),
+        ("bad.csv", "cannot be read"),
+        ("empty.csv", "rows"),
+        ("ragged.csv", "cannot be read"),
+        ("bytes.csv", "cannot be read"),
+        ("missing.csv", "does not exist"),
+    ):
+        with pytest.raises(DensityError, match=reason):
+            Samples.read(tmp_path / name, 2)
+    with pytest.raises(DensityError, match="bandwidth"):
+        Samples([[1.0]], -1.0)
