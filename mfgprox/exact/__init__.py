@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mfgprox.exact import whole_gaussian
+from mfgprox.exact import product, radial, whole_gaussian, whole_line
 from mfgprox.exact.answer import ExactAnswer
 from mfgprox.problem import Problem
 
 __all__ = ["ExactAnswer", "exact_answer"]
 
-METHODS = (whole_gaussian.answer,)
+METHODS = (whole_gaussian.answer, product.answer, whole_line.answer, radial.answer)
 """Tried in this order; the first that knows the problem answers."""
 
 

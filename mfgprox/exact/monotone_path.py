@@ -72,6 +72,10 @@ class MonotonePath:
             return start
         return np.where(volume > 0.0, product, 0.0) if t < 1.0 else end
 
+    def ratio(self, y: np.ndarray) -> np.ndarray:
+        """R/Q at y, continued by the potential where Q has no mass."""
+        return self._ratio(self._terminal(*self.ends(1.0, y)))
+
     def averages(self, t: float, edges: np.ndarray) -> np.ndarray:
         """Averages of rho_t between consecutive edges."""
         x, _, _ = self.ends(t, edges)

@@ -1,0 +1,57 @@
+"""The one-dimensional reference as the answer to a problem with one axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mfgprox.density import sample
+from mfgprox.exact.answer import ExactAnswer
+from mfgprox.exact.line import distribution
+from mfgprox.exact.one_dimensional import OneDimensionalSolution, solve
+from mfgprox.grid import Grid
+from mfgprox.problem import Problem
+
+
+def solve_problem(problem: Problem) -> OneDimensionalSolution:
+    """The reference for a problem on a 1-D grid, on its box.
+
+    Raises ValueError for more axes, FloatingPointError where Newton's method breaks down.
+    """
+    if problem.grid.dimension != 1:
+        raise ValueError(f"a problem with one axis is wanted; got {problem.grid.dimension}")
+    P, Q = (distribution(density, problem.grid) for density in problem.densities)
+    return solve(P, Q, epsilon=problem.epsilon, p=problem.p, divergence=problem.divergence)
+
+
+def answer(problem: Problem) -> ExactAnswer | None:
+    """The reference for a problem with one axis; None for others.
+
+    None as well where R may leave the support of Q at a finite price, which it does not follow.
+    """
+    if problem.grid.dimension != 1 or not stays_inside(problem):
+        return None
+    solution = solve_problem(problem)
+
+    def density(t: float, grid: Grid) -> np.ndarray:
+        if problem.smooth:
+            return solution.path.density(t, grid.centers(0))
+        if t == 0.0:
+            return sample(problem.densities[0], grid).values
+        return solution.path.averages(t, grid.edges(0))
+
+    return ExactAnswer(
+        name="1-D reference",
+        divergence=solution.divergence,
+        transport_cost=solution.transport_cost,
+        information_divergence=solution.information_divergence,
+        error=solution.error,
+        minimiser=lambda grid: density(1.0, grid),
+        path=density,
+        slope=lambda t, grid: [solution.path.gradient(t, grid.centers(0))],
+    )
+
+
+def stays_inside(problem: Problem) -> bool:
+    """Whether R has no mass where Q has none."""
+    positive = bool(np.isfinite(problem.log_Q).all())
+    return positive or bool(np.isinf(problem.divergence.recession))
