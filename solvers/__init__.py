@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
-from mfgprox.solvers.fictitious_play import FictitiousPlay
 from mfgprox.solvers.iterate import Solver, iterate
-from mfgprox.solvers.primal_dual import PrimalDual
 from mfgprox.tolerance import Tolerance
 
-SOLVERS: dict[str, Callable[..., Solver]] = {
-    "primal-dual": PrimalDual,
-    "fictitious-play": FictitiousPlay,
+# Name → module and class; a solver's kernels are loaded when it is chosen.
+SOLVERS = {
+    "primal-dual": ("primal_dual", "PrimalDual"),
+    "fictitious-play": ("fictitious_play", "FictitiousPlay"),
 }
 DEFAULT_SOLVER = "primal-dual"
 
@@ -23,7 +23,9 @@ def make_solver(name: str, **options: Any) -> Solver:
     """The solver of that name with its settings. Raises ValueError listing what is accepted."""
     if name not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {name!r}")
-    return SOLVERS[name](**options)
+    module, cls = SOLVERS[name]
+    solver: Solver = getattr(import_module(f"mfgprox.solvers.{module}"), cls)(**options)
+    return solver
 
 
 def solve(
