@@ -31,7 +31,8 @@ class Record:
 
     level counts nested grids from 0, the coarsest, to levels - 1, the problem's own grid; the
     stopping test looks at records of the last level only, and only where primal and dual are both
-    evaluated there. stalled: the solver cannot improve further.
+    evaluated there, and only once the solver has `settled`: it may have targets of its own that
+    are stricter. stalled: the solver cannot improve further.
     """
 
     level: int
@@ -41,6 +42,7 @@ class Record:
     residual: float = NAN
     exploitability: float = NAN
     stalled: bool = False
+    settled: bool = True
     iteration: int = 0
 
     @property
@@ -154,7 +156,7 @@ def _verdict(
     tolerance: Tolerance,
     deadline: float,
 ) -> Status | None:
-    if record.last_level and tolerance.met(record.gap, record.dual):
+    if record.last_level and record.settled and tolerance.met(record.gap, record.dual):
         return Status.CONVERGED
     if record.stalled and record.last_level:
         return Status.STALLED

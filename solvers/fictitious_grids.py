@@ -1,0 +1,106 @@
+"""Nested grids of any number of cells per axis: how many steps and how fast, and what to start from."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.interpolate import make_interp_spline
+
+from mfgprox.grid import Grid
+from mfgprox.problem import Problem
+from mfgprox.solvers.fictitious_level import CFL_LIMIT, Response
+
+COARSEST = 24
+"""The coarsest grid has at most this many cells on any axis, about."""
+WITH_MASS = 1e-8
+"""Cells with less than this share of the largest density do not set the speeds."""
+SPEED_MARGIN = 1.3
+NEARLY = 1.1
+"""A count of steps is rounded down to the written levels if it exceeds them by less."""
+
+
+def nested(problem: Problem, most: int | None = None) -> list[Problem]:
+    """The problem on coarser and coarser grids, coarsest first; all keep the written time levels."""
+    problems = [problem]
+    while max(problems[0].grid.cells) > COARSEST and (most is None or len(problems) < most):
+        grid = problems[0].grid
+        problems.insert(0, problem.on(grid.with_cells(grid.coarsened().cells)))
+    return problems
+
+
+def coarsening(fine: Grid, coarse: Grid) -> float:
+    """How many times wider the cells of a coarse grid are (geometric mean over the axes)."""
+    ratios = [n / m for n, m in zip(fine.cells, coarse.cells, strict=True)]
+    return math.prod(ratios) ** (1.0 / len(ratios))
+
+
+def box_speeds(problem: Problem) -> np.ndarray:
+    """Speeds that cross the box in unit time, x first: none in an optimum is larger."""
+    return np.subtract(problem.grid.upper, problem.grid.lower)
+
+
+def used_speeds(response: Response) -> np.ndarray:
+    """Largest speeds per axis, x first, where the Gibbs density has mass, with a margin."""
+    level, problem = response.level, response.level.problem
+    grid = problem.grid
+    u = response.potential.reshape(grid.shape)
+    mass = response.gibbs.reshape(grid.shape)
+    held = mass > WITH_MASS * mass.max()
+    slopes = []
+    for axis in range(grid.dimension):
+        a = grid.dimension - 1 - axis
+        rise = np.abs(np.diff(u, axis=a)) / grid.spacing[axis]
+        zero = np.zeros_like(u).take([0], a)
+        slopes.append(
+            np.maximum(np.concatenate([zero, rise], a), np.concatenate([rise, zero], a)) * held
+        )
+    speeds = [np.abs(v).max() for v in problem.cost.velocity(slopes)]
+    if level.separable or problem.p >= 2.0:
+        # A large slope along one axis slows the others down for p < 2, so take them one by one.
+        speeds = [(s.max() / problem.p) ** (1.0 / (problem.p - 1.0)) for s in slopes]
+    speeds = [SPEED_MARGIN * s + h for s, h in zip(speeds, grid.spacing, strict=True)]
+    return np.minimum(speeds, box_speeds(problem))
+
+
+def stable_steps(grid: Grid, speeds: np.ndarray) -> float:
+    """Time steps that keep the CFL number of these speeds within the limit."""
+    return float((speeds / np.array(grid.spacing)).sum()) / CFL_LIMIT
+
+
+def whole_steps(grid: Grid, least: float) -> int:
+    """A number of internal steps that is a multiple of the written ones and not below `least`."""
+    return grid.time_steps * max(1, math.ceil(least / grid.time_steps))
+
+
+def resample(values: np.ndarray, old: Grid, new: Grid) -> np.ndarray:
+    """Cubic splines through the cell centres, axis by axis: (…, *old.shape) to (…, *new.shape)."""
+    lead = values.ndim - old.dimension
+    for axis in range(old.dimension):
+        if old.cells[axis] == new.cells[axis]:
+            continue
+        a = lead + old.dimension - 1 - axis
+        degree = min(3, old.cells[axis] - 1)
+        if degree == 2:
+            degree = 1
+        if degree == 0:
+            values = np.repeat(values, new.cells[axis], a)
+            continue
+        spline = make_interp_spline(old.centers(axis), values, degree, axis=a)
+        # No extrapolation beyond half a cell of the old grid: new centres lie inside the box.
+        values = spline(new.centers(axis))
+    return values
+
+
+def prolonged(coarse: list[np.ndarray], grids: list[Grid], fine: Grid) -> list[np.ndarray]:
+    """Starts for the next grid: linear extrapolation in h of the last two potentials, and plain.
+
+    coarse, grids: the terminal potentials of the levels so far, coarsest first.
+    """
+    plain = resample(coarse[-1], grids[-1], fine)
+    if len(coarse) < 2:
+        return [plain]
+    before = resample(resample(coarse[-2], grids[-2], grids[-1]), grids[-1], fine)
+    h, h_coarse = coarsening(fine, grids[-1]), coarsening(fine, grids[-2])
+    weight = (h - 1.0) / (h_coarse - h)
+    return [plain + weight * (plain - before), plain]

@@ -1,0 +1,213 @@
+"""The discrete mean-field game of one grid: a backward sweep, its transpose, and both values.
+
+The unknown is the terminal potential U_1. The dual value is
+    J(U_1) = E_P[U_0] - epsilon inf_nu { nu + E_Q[f*(U_1/epsilon - nu)] },
+its gradient R_pushed - R_Gibbs: what the forward sweep delivers less what the potential asks for.
+At a best response the primal value of the pushed pair exceeds J by exactly epsilon KL(R_pushed‖R_Gibbs)
+(the Bregman distance of D_f for other f): the discrete gap costs nothing.
+Source: Baptista et al., Proximal optimal transport divergences, (2.23)-(2.25) and Theorem 3.1.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from mfgprox.kernels import continuity, hamilton_jacobi, sensitivity
+from mfgprox.problem import Problem
+
+CFL_LIMIT = 0.99
+"""Below 1, so that a density stays non-negative after rounding."""
+
+
+class Level:
+    """A problem on its grid with a fixed number of internal time steps and a Lipschitz cap.
+
+    speeds: the largest speed per axis, x first, that the cap on U_1 allows. The cap makes the
+    terminal cost  inf_S { epsilon D_f(S‖Q) + price of moving R to S at the capped slopes }: the
+    same problem as long as nothing is moved (`Response.moved_mass`). Where Q has no mass, U_1 is
+    not an unknown but the steepest continuation that the cap allows.
+    """
+
+    def __init__(self, problem: Problem, steps: int, speeds: np.ndarray) -> None:
+        self.problem, self.steps, self.speeds = problem, steps, np.asarray(speeds, float)
+        grid, cost = problem.grid, problem.cost
+        self.shape = grid.kernel_shape
+        self.volume = grid.cell_volume
+        self.inverse = 1.0 / np.array(grid.kernel_spacing)
+        self.separable = cost.separable and grid.dimension > 1 and cost.p != 2.0
+        self.constant = 0.5 if cost.p == 2.0 else 0.0
+        self.factors = self.inverse**2 / steps
+        self.P = np.array(problem.P).reshape(self.shape)
+        self.log_Q = np.array(problem.log_Q).reshape(self.shape)
+        self.support = np.isfinite(self.log_Q)
+        if not self.support.all() and np.isfinite(problem.divergence.recession):
+            raise ValueError(
+                "fictitious-play needs Q > 0 on the whole box for a divergence that lets mass "
+                f"stay where Q = 0 ({problem.divergence.name}); use another solver"
+            )
+
+    @cached_property
+    def rises(self) -> np.ndarray:
+        """Largest rise of U_1 from cell to cell, (3,), z first: |∂_i U| <= p |z|^{p-2} |z_i| for a
+        displacement z within the speeds."""
+        grid, cost = self.problem.grid, self.problem.cost
+        size = self.speeds
+        if cost.p > 2.0 and not self.separable:
+            size = np.sqrt((self.speeds**2).sum())
+        slopes = cost.p * size ** (cost.p - 2.0) * self.speeds
+        rises = np.ones(3)
+        rises[3 - grid.dimension :] = (slopes * np.array(grid.spacing))[::-1]
+        return rises
+
+    @cached_property
+    def frozen_below(self) -> float:
+        """The upwind square below which the Newton matrix freezes the mobility, which is zero or
+        unbounded at rest for p != 2: that of a speed that moves mass by one cell."""
+        p = self.problem.p
+        return float((p * min(self.problem.grid.spacing) ** (p - 1.0)) ** 2) if p != 2.0 else 0.0
+
+    def admissible(self, potential: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The capped potential, continued where Q = 0, and the owner of each cell (flat index)."""
+        u = np.where(self.support, potential.reshape(self.shape), np.inf)
+        owner = np.arange(u.size).reshape(self.shape)
+        hamilton_jacobi.lipschitz_cap(u, owner, self.rises)
+        return u, owner
+
+    def integral(self, values: np.ndarray) -> float:
+        return float(values.sum() * self.volume)
+
+    def respond(self, potential: np.ndarray) -> Response:
+        """The best response to a terminal potential, shaped like a density of the grid."""
+        return Response(self, potential)
+
+
+class Response:
+    """The backward sweep from one U_1 and, on demand, the forward sweep with all that follows.
+
+    U, rho: (steps + 1, nz, ny, nx). cfl: the largest CFL number; dual is -inf where it exceeds the
+    limit, because the sweep is then not monotone.
+    """
+
+    def __init__(self, level: Level, wanted: np.ndarray) -> None:
+        problem = level.problem
+        self.level, self.wanted = level, wanted
+        u, self.bound_by = level.admissible(wanted)
+        self.U = np.empty((level.steps + 1, *level.shape))
+        self.U[-1] = u
+        self.cfl = hamilton_jacobi.backward_sweep(
+            self.U, level.inverse, problem.p, level.separable
+        )
+        self.dual = -np.inf
+        if self.cfl <= CFL_LIMIT:
+            self.gibbs, log_term = problem.divergence.gibbs(
+                u, level.log_Q, problem.epsilon, level.volume
+            )
+            self.log_term = float(log_term)
+            self.dual = level.integral(level.P * self.U[0]) - self.log_term
+
+    @property
+    def potential(self) -> np.ndarray:
+        return self.U[-1]
+
+    @cached_property
+    def mobility(self) -> np.ndarray:
+        level = self.level
+        if level.constant > 0.0:
+            return np.zeros((1, 1, 1, 1, 1))
+        lines = 3 if level.separable else 1
+        G = np.empty((level.steps, lines, *level.shape))
+        hamilton_jacobi.mobilities(self.U, G, level.inverse, level.problem.p, level.separable)
+        return G
+
+    @cached_property
+    def rho(self) -> np.ndarray:
+        level = self.level
+        rho = np.empty_like(self.U)
+        rho[0] = level.P
+        continuity.forward_sweep(self.U, self.mobility, rho, level.factors, level.constant)
+        return rho
+
+    @cached_property
+    def owner(self) -> np.ndarray | None:
+        """The cell that each cell moves with, (nz, ny, nx) of flat indices; None if all are free.
+
+        Bound are the cells that the cap keeps down although more mass arrives than the potential
+        asks for; what is too much there moves on to the owner at the price of the cap.
+        """
+        cells = np.arange(self.potential.size).reshape(self.level.shape)
+        held = (self.bound_by != cells) & (self.rho[-1] >= self.gibbs)
+        return np.where(held, self.bound_by, cells) if held.any() else None
+
+    def spread(self, along: np.ndarray) -> np.ndarray:
+        """A direction on all cells from its values on the free ones."""
+        return along if self.owner is None else along.ravel()[self.owner]
+
+    def collect(self, values: np.ndarray) -> np.ndarray:
+        """The transpose of `spread`."""
+        if self.owner is None:
+            return values
+        sums = np.bincount(self.owner.ravel(), values.ravel(), values.size)
+        return sums.reshape(values.shape)
+
+    @cached_property
+    def gradient(self) -> np.ndarray:
+        """Of the dual value over the free cells: what arrives less what is asked for."""
+        return self.collect(self.rho[-1] - self.gibbs)
+
+    @cached_property
+    def pushed(self) -> np.ndarray:
+        """What the forward sweep delivers, after the move that the cap asks for."""
+        if self.owner is None:
+            return self.rho[-1]
+        free = self.owner == np.arange(self.owner.size).reshape(self.owner.shape)
+        return np.where(free, np.maximum(self.gibbs + self.gradient, 0.0), self.gibbs)
+
+    @cached_property
+    def kinetic(self) -> float:
+        """∫∫ rho |v|^p of the discrete pair, and the price of the move that the cap asks for."""
+        level = self.level
+        total = 0.0
+        for k in range(level.steps):
+            total += level.integral(self.rho[k] * (self.U[k + 1] - self.U[k]))
+        total /= level.problem.p - 1.0
+        return total + level.integral((self.rho[-1] - self.pushed) * self.potential)
+
+    @cached_property
+    def information(self) -> float:
+        """D_f(R_pushed‖Q)."""
+        level = self.level
+        return level.problem.divergence.between(self.pushed, level.log_Q, level.volume)
+
+    @property
+    def primal(self) -> float:
+        return self.kinetic + self.level.problem.epsilon * self.information
+
+    @property
+    def gap(self) -> float:
+        return self.primal - self.dual
+
+    @property
+    def moved_mass(self) -> float:
+        """The mass that the cap moves on: none where the cap does not matter."""
+        return 0.5 * self.level.integral(np.abs(self.rho[-1] - self.pushed))
+
+    @property
+    def residual(self) -> float:
+        """∫ |R_pushed - R_Gibbs|."""
+        return self.level.integral(np.abs(self.pushed - self.gibbs))
+
+    def curvature(self, along: np.ndarray) -> np.ndarray:
+        """-∂R_pushed/∂U_1 · along, (nz, ny, nx): symmetric and positive semi-definite."""
+        level = self.level
+        out = np.empty(level.shape)
+        sensitivity.second_derivative(
+            self.U, self.mobility, self.rho, along, self._tangent, out, level.inverse,
+            level.problem.p, level.frozen_below, level.constant,
+        )  # fmt: skip
+        return -out
+
+    @cached_property
+    def _tangent(self) -> np.ndarray:
+        return np.empty_like(self.U)

@@ -1,0 +1,142 @@
+"""The `Solution` of fictitious play, from the best responses on the finest grids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mfgprox.kernels import continuity
+from mfgprox.problem import Problem
+from mfgprox.solution import Certificate, Solution
+from mfgprox.solvers import fictitious_averaging as averaging
+from mfgprox.solvers.fictitious_averaging import Average
+from mfgprox.solvers.fictitious_extrapolation import extrapolated, minimiser, on_grid, written_potential
+from mfgprox.solvers.fictitious_level import Level, Response
+from mfgprox.tolerance import Status
+
+STATEMENT = (
+    "primal_value and dual_value belong to the monotone discrete problem on the finest grid: a "
+    "forward sweep that meets its continuity equation to round-off, and the dual value of its "
+    "terminal potential"
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the solve ended."""
+
+    solver: str
+    status: Status
+    iterations: int
+    history: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The best estimates of the continuous problem: U at the written times, R, the value, its error."""
+
+    U: np.ndarray
+    R: np.ndarray
+    value: float
+    error: float
+    notes: tuple[str, ...] = ()
+
+
+def assemble(
+    problem: Problem,
+    outcome: Outcome,
+    responses: list[Response],
+    average: Average | None,
+    best_dual: float,
+) -> Solution:
+    """responses: those of the extrapolated grids, finest first."""
+    finest = responses[0]
+    level = finest.level
+    primal, dual = finest.primal, finest.dual
+    rho, momentum = written_rho(finest.rho, level), written_momentum(finest)
+    if average is not None:
+        primal, dual = averaging.primal(level, average), max(best_dual, finest.dual)
+        rho = written_rho(average.rho, level)
+        momentum = tuple(
+            mean_of_steps(m, level).reshape(problem.grid.time_steps, *_faces(problem, 2 - axis))
+            for axis, m in enumerate(average.momentum)
+        )[::-1][: problem.grid.dimension]
+    best = estimate(responses)
+    information = problem.divergence.between(best.R, problem.log_Q, problem.grid.cell_volume)
+    return Solution(
+        problem=problem,
+        solver=outcome.solver,
+        status=outcome.status,
+        iterations=outcome.iterations,
+        rho=rho,
+        U=best.U,
+        R=best.R,
+        momentum=momentum,
+        certificate=Certificate(primal, dual, statement=STATEMENT),
+        divergence=best.value,
+        divergence_error=best.error,
+        transport_cost=best.value - problem.epsilon * information,
+        information_divergence=information,
+        history=outcome.history,
+        notes=best.notes,
+    )
+
+
+def estimate(responses: list[Response]) -> Estimate:
+    """Extrapolated where the grids agree that this helps, else what the finest grid has."""
+    finest = responses[0]
+    U, value = written_potential(finest), finest.dual
+    R, shift = minimiser(U[-1], finest)
+    raw = Estimate(U - shift, R, value, abs(finest.gap), ("not extrapolated: one grid only",))
+    if len(responses) < 2:
+        return raw
+    U, value = extrapolated(responses[0], responses[1])
+    R, shift = minimiser(U[-1], finest)
+    error = abs(value - finest.dual)
+    if len(responses) > 2:
+        U_coarse, value_coarse = extrapolated(responses[1], responses[2])
+        # Second order: the coarser extrapolation is off by four times as much.
+        error = abs(value - value_coarse) / 3.0
+    return Estimate(U - shift, R, value, error)
+
+
+def written_rho(rho: np.ndarray, level: Level) -> np.ndarray:
+    """rho at the written times, (time_steps + 1, *grid.shape)."""
+    grid = level.problem.grid
+    return rho[:: level.steps // grid.time_steps].reshape(-1, *grid.shape).copy()
+
+
+def mean_of_steps(momentum: np.ndarray, level: Level) -> np.ndarray:
+    """The momentum averaged over the internal steps of every written one."""
+    count = level.steps // level.problem.grid.time_steps
+    out = np.zeros((level.steps // count, *momentum.shape[1:]))
+    for k in range(level.steps):
+        out[k // count] += momentum[k] / count
+    return out
+
+
+def written_momentum(response: Response) -> tuple[np.ndarray, ...]:
+    """The momentum over faces, one array per axis in the order x, y, z, mean over written steps."""
+    level = response.level
+    problem, count = level.problem, level.steps // level.problem.grid.time_steps
+    found = []
+    for axis in range(problem.grid.dimension):
+        kernel_axis = 2 - axis
+        faces = list(level.shape)
+        faces[kernel_axis] += 1
+        m = np.zeros((problem.grid.time_steps, *faces))
+        for k in range(level.steps):
+            continuity.face_momentum(
+                response.U, response.mobility, response.rho, k, kernel_axis,
+                level.inverse[kernel_axis], level.constant, 1.0 / count, m[k // count],
+            )  # fmt: skip
+        found.append(m.reshape(problem.grid.time_steps, *_faces(problem, axis)))
+    return tuple(found)
+
+
+def _faces(problem: Problem, axis: int) -> tuple[int, ...]:
+    """Shape of the faces along an axis, 0 for x."""
+    shape = list(problem.grid.shape)
+    shape[problem.grid.dimension - 1 - axis] += 1
+    return tuple(shape)
