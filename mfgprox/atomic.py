@@ -3,12 +3,13 @@
 A file is written under a temporary name in the directory of its target, brought to the disk, and
 renamed: a reader meets the old file or the new one, whatever kills the writer in between. Temporary
 names carry the host and the process, so that what a killed writer has left behind can be told from
-what a living one is writing.
+what a living one is writing; they end as the target does, for writers that go by the suffix.
 """
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import re
 import socket
@@ -39,7 +40,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         raise OSError(f"{path} is not a regular file")
     remove_leftovers(target)
-    temporary = target.with_name(f".{target.name}.{_host()}-{os.getpid()}.tmp")
+    temporary = _temporary(target, _host(), os.getpid())
     _writing.add(temporary)
     try:
         temporary.unlink(missing_ok=True)
@@ -56,12 +57,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def remove_leftovers(path: str | Path) -> None:
     """Remove the temporary files that dead writers of this target have left behind."""
     target = Path(os.path.realpath(path))
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.([A-Za-z0-9_]+)-(\d+)\.tmp")
     with contextlib.suppress(OSError):
-        for entry in list(target.parent.iterdir()):
-            found = pattern.fullmatch(entry.name)
-            if found and not _in_use(entry, found[1], int(found[2])):
+        for entry in list(target.parent.glob(f".{glob.escape(target.name)}.*.tmp*")):
+            found = re.match(r"(\w+)-(\d+)\.tmp", entry.name[len(target.name) + 2 :], re.ASCII)
+            if found is None or entry != _temporary(target, found[1], int(found[2])):
+                continue
+            if not _in_use(entry, found[1], int(found[2])):
                 entry.unlink(missing_ok=True)
+
+
+def _temporary(target: Path, host: str, process: int) -> Path:
+    return target.with_name(f".{target.name}.{host}-{process}.tmp{target.suffix}")
 
 
 def _in_use(temporary: Path, host: str, process: int) -> bool:

@@ -385,16 +385,18 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path):
     living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     host = atomic._host()
     try:
-        gone = [f".out.h5.{host}-{dead.pid}.tmp", f".out.h5.{host}-{os.getpid()}.tmp"]
+        gone = [f".out.h5.{host}-{pid}.tmp.h5" for pid in (dead.pid, os.getpid())]
         kept = [
-            f".out.h5.{host}-{living.pid}.tmp",
-            f".other.h5.{host}-{dead.pid}.tmp",
-            f".out.h5.elsewhere-{dead.pid}.tmp",
+            f".out.h5.{host}-{living.pid}.tmp.h5",
+            f".other.h5.{host}-{dead.pid}.tmp.h5",
+            f".out.h5.{host}-{dead.pid}.tmp.gif",
+            f".out.h5.elsewhere-{dead.pid}.tmp.h5",
+            ".out.h5.notes.tmp.h5",
             "out.h5.tmp",
         ]
         for name in gone + kept:
             (tmp_path / name).touch()
-        ancient = tmp_path / ".out.h5.elsewhere-1.tmp"
+        ancient = tmp_path / ".out.h5.elsewhere-1.tmp.h5"
         ancient.touch()
         os.utime(ancient, (0, 0))
         atomic.write_bytes(tmp_path / "out.h5", b"")

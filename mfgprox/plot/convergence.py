@@ -1,0 +1,79 @@
+"""The panel that shows how a solve converged: its gap, level by level."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from mfgprox.plot.style import COLORS
+from mfgprox.solution import Solution
+
+
+def draw_convergence(axes: Axes, solution: Solution) -> None:
+    """|gap| against the iteration, with exploitability, the tolerance and the nested grids."""
+    axes.set_xlabel("iteration")
+    axes.set_ylabel("gap (units of cost)")
+    history = solution.history
+    drawn = False
+    for name, style in (
+        ("gap", {"color": COLORS["P"], "label": "primal value $-$ dual value", "marker": "."}),
+        ("exploitability", {"color": COLORS["Q"], "label": "exploitability", "marker": "x"}),
+    ):
+        drawn |= _line(axes, history.get(name), style)
+    if not drawn:
+        axes.text(
+            0.5, 0.5, "no gap was recorded", ha="center", va="center", transform=axes.transAxes
+        )
+        return
+    axes.set_yscale("log")
+    _tolerance(axes, solution)
+    _levels(axes, history.get("level"))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(axes.get_legend_handles_labels()[1]) > 1:
+        axes.legend(loc="best")
+
+
+def _line(axes: Axes, column: np.ndarray | None, style: dict) -> bool:
+    """Draw what is recorded and above zero; say whether there was any."""
+    if column is None:
+        return False
+    size = np.abs(column)
+    kept = np.isfinite(size) & (size > 0.0)
+    if not kept.any():
+        return False
+    axes.plot(np.flatnonzero(kept) + 1, size[kept], markersize=3.0, linewidth=1.0, **style)
+    return True
+
+
+def _tolerance(axes: Axes, solution: Solution) -> None:
+    case = solution.problem.case
+    if case is not None:
+        tolerance = case.solver.tolerance()
+        bound = tolerance.atol + tolerance.rtol * abs(solution.dual_value)
+        if bound > 0.0:
+            axes.axhline(bound, color="0.4", linewidth=0.8, linestyle=":", label="tolerance")
+
+
+def _levels(axes: Axes, level: np.ndarray | None) -> None:
+    """Shade every other nested grid and number them from the coarsest."""
+    if level is None or len(level) == 0 or level.min() == level.max():
+        return
+    starts = [0, *(np.flatnonzero(np.diff(level)) + 1), len(level)]
+    axes.set_xlim(0.5, len(level) + 0.5)
+    for number, (a, b) in enumerate(itertools.pairwise(starts)):
+        if number % 2 == 0:
+            axes.axvspan(a + 0.5, b + 0.5, color="0.93", linewidth=0, zorder=0)
+        if (b - a) > 0.06 * len(level):
+            axes.text(
+                0.5 * (a + b) + 0.5,
+                0.97,
+                f"grid {int(level[a]) + 1}",
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                va="top",
+                fontsize=7.5,
+                color="0.35",
+            )
