@@ -44,7 +44,9 @@ def _fault(detail: ErrorDetails, data: dict[str, Any]) -> Fault:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         kinds = list(schema.DENSITIES if len(path) == 1 else schema.DENSITIES.keys() - {"mixture"})
         listed = ", ".join(f'"{k}"' for k in sorted(kinds, key=list(schema.DENSITIES).index))
-        return Fault((*path, "kind"), f"must be one of {listed}{_meant(_kind(data, path), kinds)}")
+        missing = "is missing; " if kind == "union_tag_not_found" else ""
+        meant = _meant(_kind(data, path), kinds)
+        return Fault((*path, "kind"), f"{missing}must be one of {listed}{meant}")
     if kind in ("model_type", "model_attributes_type"):
         name = "the name of an f-divergence or " if path == ("f_divergence",) else ""
         return Fault(path, f"must be {name}a table")
