@@ -11,6 +11,7 @@ import numpy as np
 import mfgprox
 from mfgprox import hdf5
 from mfgprox.grid import AXES, Grid
+from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.vtkhdf import write_vtkhdf
 
@@ -83,7 +84,7 @@ def _write_attributes(file: h5py.File, solution: Solution) -> None:
         "mfgprox_version": mfgprox.__version__,
         "title": problem.title,
         "case": case.text if case is not None else "",
-        "inputs": json.dumps(case.inputs() if case is not None else {}, sort_keys=True),
+        "inputs": json.dumps(_inputs(problem), sort_keys=True),
         "solver": solution.solver,
         "converged": np.int8(solution.converged),
         "status": solution.status.value,
@@ -103,6 +104,16 @@ def _write_attributes(file: h5py.File, solution: Solution) -> None:
     attributes |= {name: np.float64(getattr(solution, name)) for name in VALUES}
     for name, value in attributes.items():
         file.attrs[name] = plain(value) if isinstance(value, str) else value
+
+
+def _inputs(problem: Problem) -> dict[str, str]:
+    """Hashes of the input files; none where one has gone since it was read: the result counts."""
+    if problem.inputs is not None or problem.case is None:
+        return problem.inputs or {}
+    try:
+        return problem.case.inputs()
+    except (ValueError, OSError):
+        return {}
 
 
 def plain(text: str) -> str:

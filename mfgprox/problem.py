@@ -53,6 +53,8 @@ class Problem:
         )
         self.title = title
         self.case = case
+        self.inputs: dict[str, str] | None = None
+        """Hashes of the files that the case names, where they are known from elsewhere."""
         self.densities = tuple(
             ArrayDensity(values, grid) if isinstance(values, np.ndarray) else values
             for values in (P, Q)

@@ -48,7 +48,8 @@ def restore_problem(file: h5py.File, folder: Path) -> Problem:
     """The problem of an open result file that lies in `folder`. Raises HDF5Error or ValueError."""
     grid = restore_grid(file)
     P, Q = (_restore_samples(file, name, grid) for name in "PQ")
-    case = restore_case(file, folder)
+    hashes = json.loads(attribute(file, "inputs", str))
+    case = restore_case(file, folder, hashes)
     problem = _built(case, grid, P, Q) if case is not None else None
     if problem is None:
         problem = Problem(
@@ -61,7 +62,9 @@ def restore_problem(file: h5py.File, folder: Path) -> Problem:
             title=attribute(file, "title", str),
             case=case,
         )
-    return problem.with_samples(P, Q)
+    problem = problem.with_samples(P, Q)
+    problem.inputs = {str(name): str(value) for name, value in hashes.items()}
+    return problem
 
 
 def restore_grid(file: h5py.File) -> Grid:
@@ -75,20 +78,20 @@ def restore_grid(file: h5py.File) -> Grid:
     return Grid(**axes, time_steps=attribute(file, "time_steps", int))
 
 
-def restore_case(file: h5py.File, folder: Path) -> Case | None:
+def restore_case(file: h5py.File, folder: Path, hashes: dict[str, str]) -> Case | None:
     """The case that the file was made from, or None where there is none or it cannot be read.
 
-    The files that it names are looked for beside the result and in the working directory; case
-    files hold no absolute directories, so that the same run gives the same bytes everywhere.
+    The files that it names are looked for beside the result, in the working directory and among the
+    shipped cases; a result does not say where they were, so that the same run gives the same bytes
+    everywhere.
     """
     text = attribute(file, "case", str)
     if not text:
         return None
-    from mfgprox.case import parse_case
+    from mfgprox.case import parse_case, shipped
 
-    hashes = json.loads(attribute(file, "inputs", str))
     parsed = None
-    for base in (folder, Path.cwd()):
+    for base in (folder, Path.cwd(), shipped.directory() or folder):
         try:
             case = parse_case(text, base, f"case in {Path(file.filename).name}")
             parsed = parsed or case

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import math
 import re
+import struct
 from enum import Enum
 from typing import Any
 
@@ -41,6 +43,8 @@ def take_apart(value: Any) -> tuple[Any, list[np.ndarray]]:
         return numbers[id(array)]
 
     def encode(value: Any, place: str) -> Any:
+        if type(value) is float and math.isnan(value):
+            return {"nan": struct.pack("<d", value).hex()}
         if type(value) in PLAIN:
             return value
         if isinstance(value, np.ndarray):
@@ -74,6 +78,8 @@ def put_together(document: Any, arrays: list[np.ndarray]) -> Any:
             raise TreeError("the stored tree is malformed")
         kind = next(iter(node))
         match kind:
+            case "nan":
+                return struct.unpack("<d", bytes.fromhex(node[kind]))[0]
             case "array":
                 return arrays[_index(node[kind], arrays)]
             case "scalar":
