@@ -26,8 +26,8 @@ def dotted(path: Path) -> str:
     """A path as the user writes it: Q.components[1].std."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else shortened(part)
-    return text
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return shortened(text)
 
 
 def shortened(text: str) -> str:

@@ -19,7 +19,8 @@ def apply(data: dict[str, Any], overrides: Iterable[str]) -> tuple[dict[str, Any
 
     Raises CaseError naming the override that is not KEY=VALUE or does not fit.
     """
-    data = copy.deepcopy(data)
+    overrides = list(overrides)
+    data = copy.deepcopy(data) if overrides else data
     sources: dict[Path, str] = {}
     for text in overrides:
         match = _KEY.fullmatch(text)
