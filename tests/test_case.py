@@ -113,11 +113,13 @@ def test_everything_that_can_be_set():
 
 
 def test_settings_table_shows_defaults_and_values():
-    table = parse_case(BASE, override=["solver.rtol=1e-6"]).settings_table()
-    assert "solver.rtol           = 1e-06\n" in table
-    assert 'solver.method         = "primal-dual"    (default)' in table
-    assert "output.snapshots      = all    (default)" in table
-    assert "std = [0.4] }]" in table
+    rows = parse_case(BASE, override=["solver.rtol=1e-6"]).settings_table()
+    assert ("solver.rtol", "1e-06", True) in rows
+    assert ("solver.method", '"primal-dual"', False) in rows
+    assert ("output.snapshots", "all", False) in rows
+    assert ("grid.cells", "[64]", True) in rows
+    assert dict(row[:2] for row in rows)["Q.components"].endswith("std = [0.4] }]")
+    assert len(rows) == len({row[0] for row in rows})
 
 
 def test_names_agree_with_the_tables_that_they_stand_for():
@@ -178,14 +180,6 @@ def test_an_override_can_open_a_divergence_given_by_name():
 )
 def test_bad_overrides_name_themselves(override, part):
     assert part in message(BASE, override)
-
-
-def test_resume_text_forgets_when_to_stop():
-    one = parse_case(BASE, override=["solver.rtol=1e-6", "output.snapshots=3"]).resume_text()
-    two = parse_case(BASE, override=["solver.max_iterations=9", "title=b"]).resume_text()
-    assert one == two
-    assert one == parse_case(BASE).resume_text()
-    assert one != parse_case(BASE, override=["epsilon=0.5"]).resume_text()
 
 
 # Messages ----------------------------------------------------------------------------------------
@@ -380,7 +374,7 @@ def test_errors_found_elsewhere_find_their_line():
 
 def test_memory_is_estimated_before_anything_is_made(monkeypatch):
     case = parse_case(BASE)
-    assert 2**28 < estimate_memory(case) == case.estimate_memory() < 2**30
+    assert 2**28 < estimate_memory(case) < 2**30
     monkeypatch.setattr(memory, "free", lambda: 100 * 2**20)
     assert "MiB of memory, 100 MiB are free" in message(BASE)
     monkeypatch.setattr(memory, "free", lambda: None)

@@ -134,27 +134,12 @@ class Case:
         """A fault found elsewhere, say by a solver in its options, at the line of that key."""
         return self.locator.error([Fault(tuple(key.split(".")) if key else (), message)])
 
-    def settings_table(self) -> str:
-        """All effective settings, one on each line, defaults marked as such."""
-        rows = list(_rows(self.settings.model_dump(), self.locator.data, ""))
-        width = max(len(key) for key, _, _ in rows)
-        lines = [f"{k:<{width}} = {v}{'' if given else '    (default)'}" for k, v, given in rows]
-        return "\n".join(lines)
-
-    def estimate_memory(self) -> int:
-        """Bytes that solving the case will need, estimated generously."""
-        return memory.estimate(self.settings)
-
-    def resume_text(self) -> str:
-        """What a checkpoint must agree with: the case but for when to stop and what to write."""
-        data = {k: v for k, v in self.locator.data.items() if k not in ("title", "output")}
-        stops = ("rtol", "atol", "max_iterations")
-        solver = {k: v for k, v in data.pop("solver", {}).items() if k not in stops}
-        return toml.dump({**data, "solver": solver} if solver else data)
+    def settings_table(self) -> list[tuple[str, str, bool]]:
+        """All effective settings: key, value as TOML, and whether the case sets it itself."""
+        return list(_rows(self.settings.model_dump(), self.locator.data, ""))
 
 
 def _rows(table: dict[str, Any], data: Any, prefix: str) -> Iterator[tuple[str, str, bool]]:
-    """Key, value, and whether the case sets it itself."""
     for key, value in table.items():
         given = isinstance(data, dict) and key in data
         if isinstance(value, dict) and value and key != "options":
@@ -173,7 +158,7 @@ def _lists(value: Any) -> Any:
 
 def estimate_memory(case: Case) -> int:
     """Bytes that solving the case will need, estimated generously."""
-    return case.estimate_memory()
+    return memory.estimate(case.settings)
 
 
 def parse_case(
