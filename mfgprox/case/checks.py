@@ -15,6 +15,7 @@ def faults(settings: CaseSettings) -> Iterator[Fault]:
     """Everything that does not fit."""
     yield from _grid(settings)
     yield from _output(settings)
+    yield from _options(settings.solver)
     for name in ("P", "Q"):
         yield from _density(getattr(settings, name), (name,), settings.grid)
 
@@ -49,6 +50,17 @@ def _output(settings: CaseSettings) -> Iterator[Fault]:
         yield Fault(
             ("output", "snapshots"), f"must be a whole number from 2 to {most}, grid.time_steps + 1"
         )
+
+
+def _options(solver: schema.SolverSettings) -> Iterator[Fault]:
+    known = schema.SOLVER_OPTIONS[solver.method]
+    for name, value in solver.options.items():
+        path = ("solver", "options", name)
+        if name not in known:
+            accepted = f"; accepted: {', '.join(known)}" if known else ", which has none"
+            yield Fault(path, f"is not an option of {solver.method}{accepted}")
+        elif value not in known[name]:
+            yield Fault(path, f"must be one of {', '.join(known[name])}")
 
 
 def _density(density: Any, path: Path, grid: GridSettings) -> Iterator[Fault]:

@@ -15,6 +15,11 @@ from pydantic_core import PydanticCustomError
 SOLVER_METHODS: tuple[str, ...] = ("primal-dual", "fictitious-play")
 """Names that `mfgprox.solvers.SOLVERS` knows; listed here since that table needs the compiler."""
 LATER_METHODS = ("newton", "back-and-forth", "semi-discrete", "auto")
+SOLVER_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "primal-dual": {},
+    "fictitious-play": {"update": ("newton", "line-search", "classical")},
+}
+"""What `solver.options` may hold: for each method the fields of its class, and their values."""
 DIVERGENCE_KINDS: tuple[str, ...] = ("kl",)
 """Names that `mfgprox.divergence.DIVERGENCES` knows."""
 LATER_DIVERGENCES = ("reverse-kl", "pearson", "neyman", "hellinger", "jensen-shannon", "alpha")

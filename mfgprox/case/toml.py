@@ -198,7 +198,8 @@ def in_toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(in_toml(v) for v in value) + "]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(k)} = {in_toml(v)}" for k, v in value.items()) + " }"
+        pairs = ", ".join(f"{_key(k)} = {in_toml(v)}" for k, v in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, int) and value.bit_length() > 200:
         return hex(value)  # Python limits the digits of decimal numbers
     return str(value)
