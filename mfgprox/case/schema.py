@@ -6,11 +6,11 @@ a key that is not listed is an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from mfgprox.case.accept import Lengths, PerAxis, Rows, accept, as_tuple, one_of
 
 SOLVER_METHODS: tuple[str, ...] = ("primal-dual", "fictitious-play")
 """Names that `mfgprox.solvers.SOLVERS` knows; listed here since that table needs the compiler."""
@@ -26,66 +26,6 @@ LATER_DIVERGENCES = ("reverse-kl", "pearson", "neyman", "hellinger", "jensen-sha
 MAX_FORMULA = 1000
 
 
-def accept(sentence: str) -> WrapValidator:
-    """Refuse a value with the sentence that says what is accepted."""
-
-    def validate(value: Any, handler: Callable[[Any], Any]) -> Any:
-        try:
-            return handler(value)
-        except (ValidationError, OverflowError):
-            raise PydanticCustomError(
-                "refused", "must be {sentence}", {"sentence": sentence}
-            ) from None
-
-    return WrapValidator(validate)
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _one_of(names: tuple[str, ...], later: tuple[str, ...] = ()) -> Any:
-    """A type for one of some names; those of `later` are refused as not available yet."""
-
-    def validate(value: Any) -> Any:
-        if isinstance(value, str) and value in names:
-            return value
-        listed = ", ".join(f'"{n}"' for n in names)
-        if isinstance(value, str) and value in later:
-            listed = f"one that is available in this version: {listed}"
-        elif len(names) > 1:
-            listed = f"one of {listed}"
-        raise PydanticCustomError("refused", "must be {sentence}", {"sentence": listed})
-
-    return Annotated[str, BeforeValidator(validate)]
-
-
-Text = Annotated[str, accept("a string")]
-Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]
-Length = Annotated[float, Field(ge=1e-9, le=1e9)]
-PerAxis = Annotated[
-    tuple[Coordinate, ...],
-    BeforeValidator(_tuple),
-    Field(min_length=1, max_length=3),
-    accept("a list of one finite number per axis, in the order x, y, z, within ±1e9"),
-]
-Lengths = Annotated[
-    tuple[Length, ...],
-    BeforeValidator(_tuple),
-    Field(min_length=1, max_length=3),
-    accept("a list of one number above 0 per axis, in the order x, y, z (1e-9 to 1e9)"),
-]
-Rows = Annotated[
-    tuple[
-        Annotated[tuple[Annotated[float, Field(ge=-1e18, le=1e18)], ...], BeforeValidator(_tuple)],
-        ...,
-    ],
-    BeforeValidator(_tuple),
-    Field(min_length=1, max_length=3),
-    accept("a symmetric positive definite matrix, a list of one row of finite numbers per axis"),
-]
-
-
 class Table(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
@@ -95,7 +35,7 @@ class GridSettings(Table):
     upper: PerAxis
     cells: Annotated[
         tuple[Annotated[int, Field(ge=1, le=10**12)], ...],
-        BeforeValidator(_tuple),
+        BeforeValidator(as_tuple),
         Field(min_length=1, max_length=3),
         accept("a list of one whole number per axis, each at least 1, in the order x, y, z"),
     ]
@@ -134,7 +74,7 @@ class ExpressionSettings(Table):
 class ImageSettings(Table):
     kind: Literal["image"]
     file: Annotated[str, Field(min_length=1, max_length=4096), accept("the path of an image file")]
-    mass: _one_of(("dark", "light")) = "dark"  # type: ignore[valid-type]
+    mass: one_of(("dark", "light")) = "dark"  # type: ignore[valid-type]
 
 
 class ArraySettings(Table):
@@ -174,11 +114,11 @@ Component = Annotated[
 class MixtureSettings(Table):
     kind: Literal["mixture"]
     components: Annotated[
-        tuple[Component, ...], BeforeValidator(_tuple), Field(min_length=1, max_length=1000)
+        tuple[Component, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=1000)
     ]
     weights: Annotated[
         tuple[Annotated[float, Field(gt=1e-300, le=1e9)], ...] | None,
-        BeforeValidator(_tuple),
+        BeforeValidator(as_tuple),
         accept("a list of one number above 0 per component"),
     ] = None
 
@@ -197,11 +137,11 @@ DensitySettings = Annotated[
 
 
 class DivergenceSettings(Table):
-    kind: _one_of(DIVERGENCE_KINDS, LATER_DIVERGENCES) = "kl"  # type: ignore[valid-type]
+    kind: one_of(DIVERGENCE_KINDS, LATER_DIVERGENCES) = "kl"  # type: ignore[valid-type]
 
 
 class SolverSettings(Table):
-    method: _one_of(SOLVER_METHODS, LATER_METHODS) = "primal-dual"  # type: ignore[valid-type]
+    method: one_of(SOLVER_METHODS, LATER_METHODS) = "primal-dual"  # type: ignore[valid-type]
     rtol: Annotated[float, Field(ge=0, lt=1), accept("a number from 0 to below 1")] = 1e-4
     atol: Annotated[float, Field(ge=0, le=1e9), accept("a finite number, at least 0")] = 1e-12
     max_iterations: Annotated[int, Field(ge=1, le=10**9), accept("a whole number, at least 1")] = (
@@ -238,7 +178,7 @@ class CaseSettings(Table):
     f_divergence: Annotated[DivergenceSettings, BeforeValidator(_divergence_table)] = (
         DivergenceSettings()
     )
-    cost: _one_of(("euclidean", "separable")) = "euclidean"  # type: ignore[valid-type]
+    cost: one_of(("euclidean", "separable")) = "euclidean"  # type: ignore[valid-type]
     grid: GridSettings
     P: DensitySettings
     Q: DensitySettings
