@@ -85,7 +85,7 @@ class Distribution:
             left, self._below[k + 1] - self._below[k], self._above[k] - self._above[k + 1]
         )
         share = np.divide(target, whole, out=np.zeros_like(target), where=whole > 0.0)
-        return self._invert(a, b, target, a + share.clip(0.0, 1.0) * (b - a))
+        return self._invert(a, b, target, a + share.clip(0.0, 1.0) * (b - a), whole / (b - a))
 
     def gaps(self) -> list[tuple[float, float, float]]:
         """(start, end, mass below) of the intervals inside the support that hold next to nothing.
@@ -113,18 +113,27 @@ class Distribution:
         return half * (self.density(x) * WEIGHTS).sum(axis=-1)
 
     def _invert(
-        self, a: np.ndarray, b: np.ndarray, target: np.ndarray, start: np.ndarray
+        self,
+        a: np.ndarray,
+        b: np.ndarray,
+        target: np.ndarray,
+        start: np.ndarray,
+        mean: np.ndarray,
     ) -> np.ndarray:
-        """Safeguarded Newton for ∫_a^x density = target, x in [a, b]."""
-        origin, x = a, start
+        """Safeguarded Newton for ∫_a^x density = target, x in [a, b].
+
+        mean: the mean density there, the slope where x sits on a break and the density is 0.
+        """
+        origin, x, width = a, start, b - a
         for _ in range(QUANTILE_STEPS):
             excess = self._integral(origin, x) - target
             a, b = np.where(excess <= 0.0, x, a), np.where(excess > 0.0, x, b)
             slope = self.density(x)
+            slope = np.where(slope > 0.0, slope, mean)
             step = np.divide(excess, slope, out=np.full_like(x, np.inf), where=slope > 0.0)
             new = x - step
             new = np.where((new >= a) & (new <= b), new, 0.5 * (a + b))
-            if np.all(np.abs(new - x) <= 4e-16 * (np.abs(x) + b - a)):
+            if np.all(np.abs(new - x) <= 1e-13 * width + 4e-16 * np.abs(x)):
                 break
             x = new
         return x

@@ -23,8 +23,8 @@ STIFFEST = 1e14
 SMALLEST_MASS = 1e-290
 ROUND_OFF = 4e-16
 AT_A_KINK = 1e-12
-HALVINGS, HALVINGS_IN_NOISE, NOISE = 40, 6, 1e-8
-"""A decrement below NOISE of the value is at the quadrature of the cost where p < 2."""
+HALVINGS, HALVINGS_IN_NOISE, NOISE = 40, 6, 1e-6
+"""A decrement below NOISE may be at the quadrature of the cost, whose kink counts for p < 2."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ optimal transport divergences, (2.4); the path is that of (2.23).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ def solve(
     if (P.lower, P.upper) != (Q.lower, Q.upper):
         raise ValueError("P and Q must live on the same interval")
     f = KullbackLeibler() if divergence is None else divergence
-    edges = np.unique(np.concatenate([np.linspace(P.lower, P.upper, FIRST_CELLS + 1), Q.breaks]))
+    edges = _first_edges(Q)
 
     def on(edges: np.ndarray, start: Minimum | None, mesh: Mesh | None):
         problem = ConvexProblem(P, Mesh.of(Q, edges), p, epsilon, f)
@@ -93,6 +94,17 @@ def solve(
         error + found.decrement,
         path_of(problem, Q, found.state),
     )
+
+
+def _first_edges(Q: Distribution) -> np.ndarray:
+    """Equal cells over the box, none across a break, several between two of them."""
+    between = -(-FIRST_CELLS // (Q.breaks.size - 1))
+    fill = [np.linspace(a, b, between + 1) for a, b in itertools.pairwise(Q.breaks)]
+    spread = np.linspace(Q.lower, Q.upper, FIRST_CELLS + 1)
+    coarse = np.unique(np.concatenate([spread, Q.breaks]))
+    widths = np.diff(Q.breaks)
+    narrow = widths < 0.5 * between * (Q.upper - Q.lower) / FIRST_CELLS
+    return np.unique(np.concatenate([coarse, *(f for f, n in zip(fill, narrow, strict=True) if n)]))
 
 
 def _start(mesh: Mesh, old: Mesh | None, found: Minimum | None) -> np.ndarray:
