@@ -1,8 +1,11 @@
 """Case files: what they give, and what a user reads when one is wrong."""
 
 import hashlib
+import shutil
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -433,6 +436,31 @@ def test_an_unknown_name_lists_the_shipped_cases():
         assert len(str(caught.value).splitlines()) == 1
     with pytest.raises(CaseError, match="gaussian_1d, gaussian_2d"):
         read_case("no_such_case")
+
+
+def test_the_file_of_a_shipped_case_is_named_with_its_suffix():
+    with pytest.raises(CaseError, match=r"^gaussian_1d\.toml:13: P = .*5\.9.* the box cuts off"):
+        load_case("gaussian_1d", ["P.mean=[5.9]"])
+
+
+def test_the_package_carries_every_file_of_the_cases():
+    root = Path(mfgprox.__file__).parents[1]
+    setup = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert "mfgprox.cases" in setup["packages"]
+    assert setup["package-dir"]["mfgprox.cases"] == "cases"
+    carried = {p for g in setup["package-data"]["mfgprox.cases"] for p in (root / "cases").glob(g)}
+    assert carried == {p for p in (root / "cases").rglob("*") if p.is_file()}
+    for path in carried:
+        assert path.stat().st_size < 30_000
+
+
+def test_installed_cases_lie_inside_the_package(tmp_path, monkeypatch):
+    root = Path(mfgprox.__file__).parents[1]
+    package = tmp_path / "site" / "mfgprox"
+    shutil.copytree(root / "cases", package / "cases")
+    monkeypatch.setattr(mfgprox, "__file__", str(package / "__init__.py"))
+    assert shipped.directory() == package / "cases"
+    assert read_case("image_2d").problem().Q.shape == (128, 128)
 
 
 def test_load_case_is_public():

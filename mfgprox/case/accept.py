@@ -43,7 +43,6 @@ def one_of(names: tuple[str, ...], later: tuple[str, ...] = ()) -> Any:
     return Annotated[str, BeforeValidator(validate)]
 
 
-Text = Annotated[str, accept("a string")]
 Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]
 Length = Annotated[float, Field(ge=1e-9, le=1e9)]
 PerAxis = Annotated[
@@ -58,13 +57,10 @@ Lengths = Annotated[
     Field(min_length=1, max_length=3),
     accept("a list of one number above 0 per axis, in the order x, y, z (1e-9 to 1e9)"),
 ]
+Entry = Annotated[float, Field(ge=-1e18, le=1e18)]
+Row = Annotated[tuple[Entry, ...], BeforeValidator(as_tuple)]
 Rows = Annotated[
-    tuple[
-        Annotated[
-            tuple[Annotated[float, Field(ge=-1e18, le=1e18)], ...], BeforeValidator(as_tuple)
-        ],
-        ...,
-    ],
+    tuple[Row, ...],
     BeforeValidator(as_tuple),
     Field(min_length=1, max_length=3),
     accept("a symmetric positive definite matrix, a list of one row of finite numbers per axis"),

@@ -203,8 +203,10 @@ def read_case(path: str | Path, overrides: Iterable[str] = ()) -> Case:
     """
     file = Path(path)
     try:
+        name = str(path)
         if not file.is_file():
             file = _shipped(path)
+            name = file.name
         with file.open("rb") as stream:
             raw = stream.read(toml.MAX_BYTES + 1)
         text = raw.decode("utf-8-sig")
@@ -213,7 +215,7 @@ def read_case(path: str | Path, overrides: Iterable[str] = ()) -> Case:
             raise
         reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else _reason(error)
         raise CaseError(f"{shortened(str(path))}: {reason}") from None
-    return parse_case(text, file.parent, shortened(str(path)), overrides, file)
+    return parse_case(text, file.parent, shortened(name), overrides, file)
 
 
 def _reason(error: Exception) -> str:
