@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,17 +18,12 @@ def draw_convergence(axes: Axes, solution: Solution) -> None:
     axes.set_xlabel("iteration")
     axes.set_ylabel("gap (units of cost)")
     history = solution.history
-    drawn = False
-    for name, style in (
-        ("gap", {"color": COLORS["P"], "label": "primal value $-$ dual value", "marker": "."}),
-        ("exploitability", {"color": COLORS["Q"], "label": "exploitability", "marker": "x"}),
-    ):
-        drawn |= _line(axes, history.get(name), style)
-    if not drawn:
-        axes.text(
-            0.5, 0.5, "no gap was recorded", ha="center", va="center", transform=axes.transAxes
-        )
+    gap, exploitability = history.get("gap"), history.get("exploitability")
+    if not _line(axes, gap, color=COLORS["P"], label="primal value $-$ dual value", marker="."):
+        axes.text(0.5, 0.5, "no gap was recorded", ha="center", transform=axes.transAxes)
         return
+    if not _same(gap, exploitability):
+        _line(axes, exploitability, color=COLORS["Q"], label="exploitability", marker="x")
     axes.set_yscale("log")
     _tolerance(axes, solution)
     _levels(axes, history.get("level"))
@@ -36,16 +32,21 @@ def draw_convergence(axes: Axes, solution: Solution) -> None:
         axes.legend(loc="best")
 
 
-def _line(axes: Axes, column: np.ndarray | None, style: dict) -> bool:
-    """Draw what is recorded and above zero; say whether there was any."""
-    if column is None:
-        return False
-    size = np.abs(column)
+def _line(axes: Axes, column: np.ndarray | None, **style: Any) -> bool:
+    """Draw the sizes that are recorded and above zero; say whether there were any."""
+    size = np.abs(column) if column is not None else np.array([])
     kept = np.isfinite(size) & (size > 0.0)
-    if not kept.any():
+    if kept.any():
+        axes.plot(np.flatnonzero(kept) + 1, size[kept], markersize=3.0, linewidth=1.0, **style)
+    return bool(kept.any())
+
+
+def _same(gap: np.ndarray | None, other: np.ndarray | None) -> bool:
+    """Whether a second line would only hide the first."""
+    if gap is None or other is None:
         return False
-    axes.plot(np.flatnonzero(kept) + 1, size[kept], markersize=3.0, linewidth=1.0, **style)
-    return True
+    both = np.isfinite(gap) & np.isfinite(other)
+    return bool(both.any() and np.allclose(gap[both], other[both], rtol=0.02, atol=0.0))
 
 
 def _tolerance(axes: Axes, solution: Solution) -> None:
@@ -54,12 +55,22 @@ def _tolerance(axes: Axes, solution: Solution) -> None:
         tolerance = case.solver.tolerance()
         bound = tolerance.atol + tolerance.rtol * abs(solution.dual_value)
         if bound > 0.0:
-            axes.axhline(bound, color="0.4", linewidth=0.8, linestyle=":", label="tolerance")
+            axes.axhline(bound, color="0.4", linewidth=0.8, linestyle=":")
+            axes.annotate(
+                "tolerance",
+                (1.0, bound),
+                xycoords=axes.get_yaxis_transform(),
+                xytext=(-3, 1.5),
+                textcoords="offset points",
+                ha="right",
+                fontsize=7.5,
+                color="0.35",
+            )
 
 
 def _levels(axes: Axes, level: np.ndarray | None) -> None:
     """Shade every other nested grid and number them from the coarsest."""
-    if level is None or len(level) == 0 or level.min() == level.max():
+    if level is None or not np.isfinite(level).all() or np.ptp(level) == 0.0:
         return
     starts = [0, *(np.flatnonzero(np.diff(level)) + 1), len(level)]
     axes.set_xlim(0.5, len(level) + 0.5)

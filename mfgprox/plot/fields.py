@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from scipy.ndimage import binary_erosion
 
 from mfgprox.grid import Grid
 from mfgprox.plot.style import COLORS, DENSITY_MAP, POTENTIAL_MAP
@@ -67,11 +69,14 @@ def draw_density(
 
 
 def draw_contours(axes: Axes, density: np.ndarray, grid: Grid, view: View, color: str) -> None:
-    """Contour lines of a density at fixed shares of its maximum; none on a single row of cells."""
+    """Contour lines of a density at shares of its maximum; one line where its edges are hard."""
     if min(density.shape) < 2:
         return
     across, up = (grid.centers(axis) for axis in view.plane)
-    levels = [share * density.max() for share in SHARES]
+    top = density.max()
+    seen, between = density >= SHARES[0] * top, density < SHARES[-1] * top
+    hard_edges = np.count_nonzero(seen & between) < 0.3 * np.count_nonzero(seen)
+    levels = [share * top for share in ((0.5,) if hard_edges else SHARES)]
     axes.contour(across, up, density, levels=levels, colors=color, linewidths=0.7)
 
 
@@ -131,41 +136,56 @@ def draw_potential(
     return image
 
 
-def draw_arrows(axes: Axes, solution: Solution, k: int, cut: tuple[int, ...], view: View) -> None:
-    """The optimal displacements in a fifth of the time from level k, where there is mass."""
+def draw_arrows(
+    panels: Sequence[Axes], solution: Solution, levels: list[int], cut: tuple[int, ...], view: View
+) -> None:
+    """Arrows as long as the velocity is high, on one scale, where there is mass at these levels."""
     grid = solution.problem.grid
     if min(grid.cells) < 2:
         return
-    U = np.where(np.isfinite(solution.U[k]), solution.U[k], np.nan)
-    gradient = list(np.gradient(U, *grid.spacing[::-1]))[::-1]
-    velocity = [v[cut] for v in solution.problem.cost.velocity(gradient)[:2]]
-    density = solution.rho[k][cut]
+    lattice, step = _lattice(grid, view)
     across, up = np.meshgrid(grid.centers(0), grid.centers(1))
-    kept = (density >= 0.02 * density.max()) & np.isfinite(velocity[0] + velocity[1])
-    kept &= _lattice(grid, view)
-    axes.quiver(
-        across[kept],
-        up[kept],
-        velocity[0][kept],
-        velocity[1][kept],
-        angles="xy",
-        scale_units="xy",
-        scale=5.0,
-        width=0.008,
-        headwidth=3.5,
-        headlength=4.0,
-        headaxislength=3.6,
-        color="black",
-    )
+    arrows = []
+    for k in levels:
+        velocity = [v[cut] for v in _velocity(solution, k)]
+        density = solution.rho[k][cut]
+        # Differences across the edge of the mass say nothing about its velocity.
+        inside = binary_erosion(density >= 0.02 * density.max(), border_value=1)
+        kept = lattice & inside & np.isfinite(sum(velocity))
+        arrows.append((across[kept], up[kept], velocity[0][kept], velocity[1][kept]))
+    speeds = np.concatenate([np.hypot(a[2], a[3]) for a in arrows])
+    fastest = float(np.quantile(speeds, 0.95)) if speeds.size else 0.0
+    if fastest <= 0.0:
+        return
+    for axes, arrow in zip(panels, arrows, strict=True):
+        axes.quiver(
+            *arrow,
+            angles="xy",
+            scale_units="xy",
+            scale=fastest / (1.2 * step),
+            width=0.007,
+            headwidth=3.5,
+            headlength=3.5,
+            headaxislength=3.2,
+            minlength=0.0,
+            color="black",
+        )
 
 
-def _lattice(grid: Grid, view: View) -> np.ndarray:
-    """Every so many cells, so that about twelve arrows fit along the longer side."""
-    longer = max(high - low for low, high in view.bounds)
-    steps = [max(1, round(longer / 12.0 / grid.spacing[axis])) for axis in view.plane]
+def _velocity(solution: Solution, k: int) -> list[np.ndarray]:
+    """The components along x and y of the velocity that U drives at level k."""
+    U = np.where(np.isfinite(solution.U[k]), solution.U[k], np.nan)
+    gradient = list(np.gradient(U, *solution.problem.grid.spacing[::-1]))[::-1]
+    return solution.problem.cost.velocity(gradient)[:2]
+
+
+def _lattice(grid: Grid, view: View) -> tuple[np.ndarray, float]:
+    """Every so many cells, about twelve arrows along the longer side, and their distance."""
+    step = max(high - low for low, high in view.bounds) / 12.0
+    strides = [max(1, round(step / grid.spacing[axis])) for axis in view.plane]
     chosen = np.zeros((grid.cells[view.plane[1]], grid.cells[view.plane[0]]), bool)
-    chosen[steps[1] // 2 :: steps[1], steps[0] // 2 :: steps[0]] = True
-    return chosen
+    chosen[strides[1] // 2 :: strides[1], strides[0] // 2 :: strides[0]] = True
+    return chosen, step
 
 
 def _image(axes: Axes, field: np.ndarray, grid: Grid, view: View, **options) -> AxesImage:

@@ -92,9 +92,9 @@ def _potential_row(row: SubFigure, solution: Solution, levels: list[int], view: 
     rho = np.array([solution.rho[k][cut] for k in levels])
     low_high = finite_range(U, with_mass(rho))
     panels = _panels(row, len(levels))
-    for axes, k, potential, density in zip(panels, levels, U, rho, strict=True):
+    for axes, potential, density in zip(panels, U, rho, strict=True):
         image = draw_potential(axes, potential, density, grid, view, low_high)
-        draw_arrows(axes, solution, k, cut, view)
+    draw_arrows(panels, solution, levels, cut, view)
     _label(panels, view)
     where = f" at $z = {grid.centers(2)[cut[0]]:.2g}$" if cut else ""
     _bar(row, image, panels, f"$U_t${where} (units of cost)")

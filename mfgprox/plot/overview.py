@@ -24,8 +24,7 @@ NO_DATE: dict[str, dict[str, Any]] = {
 def figure(solution: Solution) -> Figure:
     """P, Q, R, rho_t and U_t in time, and the convergence history, for 1 to 3 space axes."""
     with styled():
-        one = solution.problem.grid.dimension == 1
-        made = curves_figure(solution) if one else images_figure(solution)
+        made = _figure(solution)
         # Ticks are made when they are drawn; here they still meet the style.
         made.draw_without_rendering()
     return made
@@ -43,6 +42,11 @@ def save_figure(solution: Solution, path: str | Path, dpi: float = 200.0) -> Pat
         raise ValueError(f"{path}: a figure's name must end in {', '.join(NO_DATE)}")
     buffer = io.BytesIO()
     with styled():
-        made = figure(solution)
+        made = _figure(solution)
         made.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=NO_DATE[suffix])
     return atomic.write_bytes(path, buffer.getvalue())
+
+
+def _figure(solution: Solution) -> Figure:
+    one = solution.problem.grid.dimension == 1
+    return curves_figure(solution) if one else images_figure(solution)
