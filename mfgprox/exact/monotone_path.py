@@ -17,6 +17,7 @@ from mfgprox.exact.distribution import Distribution
 
 SAME_MASS = 1e-11
 BISECTIONS = 80
+TAIL_KNOTS = 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,10 @@ def path_of(problem: ConvexProblem, Q: Distribution, state: State) -> MonotonePa
     middle = 0.5 * (problem.mesh.left + problem.mesh.right)
     found = path._terminal(*path.ends(1.0, middle))
     marginal = problem.marginal(state.R) * problem.epsilon
-    offset = float((state.R * (marginal - found)).sum())
+    # The end cells carry the tails of P, where the mean of U over a cell is not its middle.
+    weight = np.where(np.isin(np.arange(middle.size), [0, middle.size - 1]), 0.0, state.R)
+    weight = weight if weight.any() else state.R
+    offset = float((weight * (marginal - found)).sum() / weight.sum())
     shift = problem.epsilon * state.information_divergence - float((state.R * marginal).sum())
     return MonotonePath(
         x,
@@ -153,6 +157,8 @@ def _graph(problem: ConvexProblem, state: State) -> tuple[np.ndarray, np.ndarray
             share = np.clip((level - first) / state.R[j], 0.0, 1.0)
             image = np.repeat(mesh.left[j] + share * (mesh.right[j] - mesh.left[j]), 2)
         x, y = [*x, np.array([start, end])], [*y, image]
+    for tail_x, tail_y in _tails(problem, state):
+        x, y = [*x, tail_x], [*y, tail_y]
     a, b = P.support()
     corners_x = [P.lower, P.lower, a, b, P.upper, P.upper]
     corners_y = [P.lower, mesh.left[0], mesh.left[0], mesh.right[-1], mesh.right[-1], P.upper]
@@ -162,6 +168,16 @@ def _graph(problem: ConvexProblem, state: State) -> tuple[np.ndarray, np.ndarray
     xs, ys = np.maximum.accumulate(xs[order]), np.maximum.accumulate(ys[order])
     keep = np.append(True, (np.diff(xs) > 0.0) | (np.diff(ys) > 0.0))
     return xs[keep], ys[keep]
+
+
+def _tails(problem: ConvexProblem, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Knots inside the first and the last cell, where x may run to the far end of a tail of P."""
+    mesh, share = problem.mesh, 0.5 ** np.arange(1, TAIL_KNOTS)
+    first, last = share * state.R[0], share * state.R[-1]
+    return [
+        (problem.P.quantile(first, 1.0 - first), mesh.left[0] + share * mesh.width[0]),
+        (problem.P.quantile(1.0 - last, last), mesh.right[-1] - share * mesh.width[-1]),
+    ]
 
 
 def _balance(
