@@ -59,6 +59,17 @@ def test_other_kinds_of_picture(tmp_path, mode, value, dark):
     assert image.values == pytest.approx(np.full((2, 2), dark), abs=1e-12)
 
 
+def test_a_camera_picture_is_turned_upright(tmp_path):
+    pixels = np.full((16, 16), 255, np.uint8)
+    pixels[:8, :8] = 0  # as stored: upper left; orientation 6 turns it to the upper right
+    picture = Pillow.fromarray(pixels)
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "turned.png", exif=exif)
+    found = sample(Image.read(tmp_path / "turned.png"), SQUARE.with_cells((2, 2)))
+    assert found.values == pytest.approx(np.array([[0.0, 0.0], [0.0, 4.0]]))
+
+
 def test_image_is_resampled_by_area():
     weights = np.array([[1.0, 2.0, 3.0], [4.0, 0.0, 6.0]])  # first row on top
     found = sample(Image(weights), SQUARE.with_cells((2, 3))).values
@@ -201,14 +212,17 @@ def test_smoothed_samples_keep_their_tails():
     )
 
 
-def test_many_samples_are_gathered_first(monkeypatch):
+@pytest.mark.parametrize(("boxes", "accuracy"), [(4, 1e-4), (1, 1e-2)])
+def test_many_samples_are_gathered_first(monkeypatch, boxes, accuracy):
     rng = np.random.default_rng(0)
     points = np.concatenate([rng.normal(-1, 0.5, (3000, 2)), rng.normal(1, 0.3, (3000, 2))])
-    grid = Grid((-4.0, -4.0), (4.0, 4.0), (20, 20))
-    direct = sample(Samples(points, 0.5), grid).values
-    monkeypatch.setattr(samples_module, "MAX_DIRECT", 0)
-    assert len(Samples(points, 0.5)._gathered()[0]) < 6000
-    assert np.abs(sample(Samples(points, 0.5), grid).values - direct).max() < 1e-3 * direct.max()
+    samples, grid = Samples(points, 0.5), Grid((-4.0, -4.0), (4.0, 4.0), (20, 20))
+    direct = sample(samples, grid).values
+    gathered = len(samples._gathered(0.5 / boxes)[0])
+    assert gathered < 1000
+    monkeypatch.setattr(samples_module, "MAX_DIRECT", gathered * 400)
+    assert len(samples._kernels(400)[0]) == gathered
+    assert np.abs(sample(samples, grid).values - direct).max() < accuracy * direct.max()
 
 
 @pytest.mark.parametrize("text", ["x,y\n1,2\n3,4\n", "1,2\n3,4\n", "# x y\n1 2\n3 4\n", "1 2\n3 4"])

@@ -15,6 +15,9 @@ from mfgprox.grid import AXES, Grid
 class Expression:
     """A density given by a formula in x, y, z, sampled at cell centres.
 
+    Jumps are sampled at the centres too: they lie where the cells allow, to half a cell; the kinds
+    uniform, ring, image and array average their edges over the cells.
+
     Raises FormulaError (a DensityError) for what is not allowed, and on a grid DensityError where
     the formula is negative or not finite.
     """

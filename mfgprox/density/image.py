@@ -41,6 +41,7 @@ class Image:
         Raises DensityError for what is no readable image.
         """
         from PIL import Image as Pillow
+        from PIL import ImageOps
 
         path = regular_file(path)
         try:
@@ -52,7 +53,8 @@ class Image:
                             f"the image has {picture.width} × {picture.height} pixels, more than "
                             f"{MAX_PIXELS:,}"
                         )
-                    luminance, opacity = _channels(picture)
+                    # Cameras store a picture as it was held and say how to turn it upright.
+                    luminance, opacity = _channels(ImageOps.exif_transpose(picture))
         except DensityError:
             raise
         except Exception as error:  # image decoders raise nearly anything on broken files

@@ -14,8 +14,7 @@ from mfgprox.density.files import regular_file
 from mfgprox.grid import Grid
 
 CHUNK = 2**20
-MAX_DIRECT = 2 * 10**8
-BINS_PER_BANDWIDTH = 16
+MAX_DIRECT = 5 * 10**7
 
 
 class Samples:
@@ -95,34 +94,50 @@ class Samples:
         return np.bincount(flat, minlength=math.prod(grid.shape)).reshape(grid.shape).astype(float)
 
     def _log_smoothed(self, grid: Grid) -> np.ndarray:
-        points, log_weights = self.points, np.zeros(len(self.points))
-        if len(points) * math.prod(grid.shape) > MAX_DIRECT:
-            points, log_weights = self._gathered()
+        points, widths, log_weights = self._kernels(math.prod(grid.shape))
         total = np.full(grid.shape, -np.inf)
         step = max(1, CHUNK // math.prod(grid.shape))
         coordinates = grid.coordinates()
         for start in range(0, len(points), step):
-            part = points[start : start + step]
-            shape = (len(part),) + (1,) * grid.dimension
+            part = slice(start, start + step)
+            shape = (len(points[part]),) + (1,) * grid.dimension
             form = sum(
-                np.square((x[None] - part[:, i].reshape(shape)) / self.bandwidth)
+                np.square(
+                    (x[None] - points[part, i].reshape(shape)) / widths[part, i].reshape(shape)
+                )
                 for i, x in enumerate(coordinates)
             )
-            form = log_weights[start : start + step].reshape(shape) - 0.5 * form
-            total = np.logaddexp(total, logsumexp(form, axis=0) if len(part) > 1 else form[0])
+            logs = log_weights[part].reshape(shape) - 0.5 * form
+            total = np.logaddexp(total, logsumexp(logs, axis=0) if len(logs) > 1 else logs[0])
         return total
 
-    def _gathered(self) -> tuple[np.ndarray, np.ndarray]:
-        """Points that share a box of a sixteenth of the bandwidth become one at their mean.
+    def _kernels(self, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Centres and widths, (many, axes), and log-weights of the Gaussians to be added.
 
-        The smoothed density moves by less than 1e-3 of itself where it matters: second order in
-        the ratio, since means are kept.
+        One for each point; where that is too much work, points that share a box become one
+        Gaussian of their own mean and variance. With boxes of a bandwidth the density moves by
+        less than 1 % of its largest value, with a quarter of that by less than 1e-4.
         """
-        box = np.floor(self.points / (self.bandwidth / BINS_PER_BANDWIDTH))
-        _, which, counts = np.unique(box, axis=0, return_inverse=True, return_counts=True)
+        widths = np.full(self.points.shape, self.bandwidth)
+        kernels = self.points, widths, np.zeros(len(self.points))
+        for boxes_per_bandwidth in (4, 2, 1):
+            if len(kernels[0]) * cells <= MAX_DIRECT:
+                break
+            kernels = self._gathered(self.bandwidth / boxes_per_bandwidth)
+        return kernels
+
+    def _gathered(self, side: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        boxes = np.floor(self.points / side)
+        _, which, counts = np.unique(boxes, axis=0, return_inverse=True, return_counts=True)
         which = which.ravel()
-        means = [np.bincount(which, weights=column) / counts for column in self.points.T]
-        return np.stack(means, axis=1), np.log(counts)
+
+        def averages(values: np.ndarray) -> np.ndarray:
+            columns = [np.bincount(which, weights=column) / counts for column in values.T]
+            return np.stack(columns, axis=1)
+
+        means = averages(self.points)
+        widths = np.sqrt(self.bandwidth**2 + averages(np.square(self.points - means[which])))
+        return means, widths, np.log(counts) - np.log(widths / self.bandwidth).sum(axis=1)
 
 
 def _from_text(path: Path) -> np.ndarray:
