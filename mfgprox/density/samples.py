@@ -116,7 +116,7 @@ class Samples:
 
         One for each point; where that is too much work, points that share a box become one
         Gaussian of their own mean and variance. With boxes of a bandwidth the density moves by
-        less than 1 % of its largest value, with a quarter of that by less than 1e-4.
+        less than 1 % of its largest value, with boxes of a quarter of it by about 2e-4.
         """
         widths = np.full(self.points.shape, self.bandwidth)
         kernels = self.points, widths, np.zeros(len(self.points))
