@@ -1,0 +1,274 @@
+"""The dynamic pair of a static optimum: (rho_t, m_t) by moving particles, U_t by Hopf–Lax.
+
+Each particle goes straight from x to T(x), the minimiser of |x - y|^p + U_1(y):
+    U_t(z) = min_y |z - y|^p / (1-t)^(p-1) + U_1(y),   rho_t = ((1-t) id + t T)_# P.
+Source: Baptista et al., Proximal optimal transport divergences, (2.23)-(2.25).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_banded
+from scipy.ndimage import minimum_filter
+
+from mfgprox.kernels.conjugate import conjugate
+from mfgprox.kernels.deposition import deposit
+from mfgprox.kernels.threads import over
+from mfgprox.problem import Problem
+from mfgprox.transform import SplinePotential, c_transform, spline_coefficients
+
+PARTICLES = (4, 2, 2)
+"""Particles per cell along each axis in one, two and three dimensions, where the mass is."""
+WIDEST = 8.0
+"""Largest width of a particle at t = 1, in cells."""
+SMEARED = 0.125
+TAIL = 1e-7
+"""Cells with less than this share of the largest P are one particle each."""
+NOTHING = 1e-18
+"""Cells with less than this share of the largest P do not move: it is below rounding."""
+TEAR = 8
+"""Cells between the images of neighbouring cells from which a map counts as torn."""
+
+
+@dataclass(frozen=True, eq=False)
+class DynamicPair:
+    """rho, U: (time_steps + 1, [z,] [y,] x); momentum: one array per axis in the order x, y, z, on
+    faces, (time_steps, *shape) with one more entry along its own axis, constant within a step.
+
+    rho >= 0, rho[0] = P, and (rho, momentum) meet the discrete continuity equation to rounding.
+    """
+
+    rho: np.ndarray
+    momentum: tuple[np.ndarray, ...]
+    U: np.ndarray
+
+
+def dynamic_pair(problem: Problem, U_1: np.ndarray, R: np.ndarray) -> DynamicPair:
+    """The pair on the written time levels from the terminal potential, (…, z, y, x).
+
+    R: the minimiser, grid.shape; U_1 counts only where R can have mass (Q > 0), elsewhere it is
+    replaced by its largest continuation. Raises ValueError where U_1 is finite nowhere.
+    """
+    grid = problem.grid
+    psi = -np.asarray(U_1, float).reshape(grid.kernel_shape)
+    allowed = np.isfinite(psi) & np.isfinite(np.reshape(problem.log_Q, grid.kernel_shape))
+    if not allowed.any():
+        raise ValueError("U_1 must be finite somewhere in the support of Q")
+    potential = _Potential(problem, np.where(allowed, psi, -np.inf))
+    rho, momentum = _move(problem, potential)
+    return DynamicPair(rho, momentum, potential.hopf_lax())
+
+
+class _Potential:
+    """psi = -U_1 (nz, ny, nx), -inf where excluded, and its transforms."""
+
+    def __init__(self, problem: Problem, psi: np.ndarray) -> None:
+        self.problem, self.psi = problem, psi
+        self.cost, self.grid = problem.cost, problem.grid
+        self.spacing = self.grid.kernel_spacing
+        self.complete = bool(np.isfinite(psi).all())
+        _, self.lattice = c_transform(psi, self.cost, self.spacing)
+        if self.complete:
+            self.coefficients = spline_coefficients(psi)
+        self.quadratic = self.complete and self.cost.p == 2.0 and not self._torn()
+
+    def _torn(self) -> bool:
+        """Whether neighbouring cells with mass have lattice images far apart."""
+        P = self.problem.P.reshape(self.psi.shape)
+        heavy = P > TAIL * P.max()
+        for image in np.unravel_index(self.lattice, self.psi.shape):
+            for axis in range(3):
+                jump = np.abs(np.diff(image, axis=axis))
+                both = heavy.take(range(1, heavy.shape[axis]), axis)
+                both = both & heavy.take(range(heavy.shape[axis] - 1), axis)
+                if np.any(jump[both] > TEAR):
+                    return True
+        return False
+
+    def transform(
+        self, scale: float, parts: int = 1, nodes: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """min_y |x - y|^p - scale psi(y) and its y, (many, 3) in cells, order x, y, z.
+
+        x: centres of cells in `parts` per axis, those with the flat indices `nodes` or all.
+        """
+        sub = np.array([parts if n > 1 else 1 for n in self.psi.shape])
+        if nodes is None:
+            nodes = np.arange(self.psi.size * int(sub.prod()))
+        if not self.complete:
+            return self._on_lattice(scale, sub, nodes)
+        if not self.quadratic:
+            values, places = SplinePotential(scale * self.psi, self.cost, self.spacing).c_transform(
+                parts, nodes
+            )
+            return values, places[:, ::-1]
+        lattice = self.lattice
+        if scale != 1.0:
+            _, lattice = c_transform(scale * self.psi, self.cost, self.spacing)
+        values, places = np.empty(nodes.size), np.empty((nodes.size, 3))
+        box = np.ones((3, 3))
+        box[1] = self.spacing[::-1]
+        over(
+            conjugate, nodes.size, 20 * nodes.size, nodes, sub[::-1].copy(), lattice,
+            self.coefficients, box, np.zeros((3, 3)), np.zeros(3), 0.0, scale, values, places,
+        )  # fmt: skip
+        return values, places
+
+    def _on_lattice(
+        self, scale: float, sub: np.ndarray, nodes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        values, lattice = c_transform(scale * self.psi, self.cost, self.spacing)
+        fine = np.unravel_index(nodes, np.array(self.psi.shape) * sub)
+        cell = tuple(i // s for i, s in zip(fine, sub, strict=True))
+        y = np.unravel_index(lattice[cell], self.psi.shape)
+        return values[cell], np.stack(y[::-1], axis=1).astype(float)
+
+    def hopf_lax(self) -> np.ndarray:
+        """U at the time levels, (time_steps + 1, …, z, y, x)."""
+        grid = self.grid
+        U = np.empty((grid.time_steps + 1, *grid.shape))
+        for k, t in enumerate(grid.times[:-1]):
+            scale = (1.0 - t) ** (self.cost.p - 1.0)
+            U[k] = (self.transform(scale)[0] / scale).reshape(grid.shape)
+        U[-1] = self._terminal().reshape(grid.shape)
+        return U
+
+    def _terminal(self) -> np.ndarray:
+        """U_1, with the largest continuation that the optimum allows where it is excluded."""
+        if self.complete:
+            return -self.psi
+        forward, _ = c_transform(self.psi, self.cost, self.spacing)
+        backward, _ = c_transform(forward, self.cost, self.spacing)
+        return -np.where(np.isfinite(self.psi), self.psi, backward)
+
+
+def _move(problem: Problem, potential: _Potential) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    grid, steps = problem.grid, problem.grid.time_steps
+    cloud = _particles(problem, potential)
+    density = np.zeros((steps + 1, *grid.shape))
+    density[0] = problem.P * grid.cell_volume
+    flux = []
+    for axis in range(3):
+        shape = list(grid.shape)
+        if axis < grid.dimension:
+            shape[grid.dimension - 1 - axis] += 1
+        flux.append(np.zeros((steps, *shape) if axis < grid.dimension else (steps, 1)))
+    over(
+        deposit, steps, 50 * cloud.mass.size * steps, cloud.mass, cloud.source, cloud.target,
+        cloud.widths, np.array(grid.kernel_shape[::-1]), float(cloud.widths.max(initial=0.0)),
+        *(a.reshape(len(a), -1) for a in (density[1:], *flux)),
+    )  # fmt: skip
+    momentum = tuple(
+        flux[axis] * (grid.spacing[axis] / (grid.dt * grid.cell_volume))
+        for axis in range(grid.dimension)
+    )
+    return density / grid.cell_volume, momentum
+
+
+@dataclass(frozen=True, eq=False)
+class _Cloud:
+    """mass (m,); source, target (m, 3): places at t = 0 and 1; widths (m, 6) then and then.
+
+    In cells, order x, y, z. At t = 0 they add up to P exactly.
+    """
+
+    mass: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    widths: np.ndarray
+
+
+def _particles(problem: Problem, potential: _Potential) -> _Cloud:
+    """Boxes that fill the cells, several where there is mass; points for what these leave over."""
+    grid = problem.grid
+    P = problem.P.reshape(grid.kernel_shape) * grid.cell_volume
+    boxes, points = _divided(P)
+    heavy = P > TAIL * P.max()
+    clouds = [
+        _sampled(potential, np.where(heavy, boxes, 0.0), PARTICLES[grid.dimension - 1], True),
+        _sampled(potential, np.where(heavy | (P < NOTHING * P.max()), 0.0, boxes), 1, True),
+        _sampled(potential, np.where(P < NOTHING * P.max(), 0.0, points), 1, False),
+    ]
+    return _Cloud(
+        *(
+            np.concatenate([getattr(c, name) for c in clouds])
+            for name in ("mass", "source", "target", "widths")
+        )
+    )
+
+
+def _sampled(potential: _Potential, mass: np.ndarray, parts: int, wide: bool) -> _Cloud:
+    """The mass of every cell in `parts` particles per axis."""
+    sub = np.array([parts if n > 1 else 1 for n in mass.shape])
+    spread = mass / float(sub.prod())
+    for axis, k in enumerate(sub):
+        spread = np.repeat(spread, k, axis)
+    nodes = np.flatnonzero(spread)
+    target = potential.transform(1.0, parts, nodes)[1]
+    index = np.unravel_index(nodes, spread.shape)
+    source = np.stack(
+        [(i + 0.5) / k - 0.5 for i, k in zip(index[::-1], sub[::-1], strict=True)], axis=1
+    )
+    widths = np.zeros((nodes.size, 6))
+    for a, n in enumerate(mass.shape[::-1]):
+        if wide and n > 1:
+            widths[:, a] = 1.0 / sub[2 - a]
+            gaps = _gaps(target[:, a], nodes, spread.shape, 2 - a)
+            widths[:, 3 + a] = np.minimum(np.where(np.isfinite(gaps), gaps, 1.0 / sub[2 - a]), WIDEST)
+    return _Cloud(spread.ravel()[nodes], source, target, widths)
+
+
+def _gaps(
+    target: np.ndarray, nodes: np.ndarray, shape: tuple[int, ...], axis: int
+) -> np.ndarray:
+    """Half the distance between both neighbours along an axis; at a tear the gap on its own side.
+
+    inf where there is no neighbour.
+    """
+    place = np.full(shape, np.nan)
+    place.ravel()[nodes] = target
+    apart = np.abs(np.diff(place, axis=axis))
+    apart[np.isnan(apart)] = np.inf
+    edge = np.full_like(place.take([0], axis), np.inf)
+    before, after = np.concatenate([edge, apart], axis), np.concatenate([apart, edge], axis)
+    gap = np.minimum(before, after)
+    gap = np.where(np.maximum(before, after) < 2.0 * gap, 0.5 * (before + after), gap)
+    return gap.ravel()[nodes]
+
+
+def _divided(P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mass of each cell that is spread evenly over it, and the rest, which sits in the middle.
+
+    Smeared by one cell the even part reaches the next centres with the share 1/8: the kernel
+    (1/8, 3/4, 1/8) per axis is inverted, and cut where that leaves [0, P].
+    """
+    fine = P
+    for axis, n in enumerate(P.shape):
+        if n > 1:
+            band = np.full((3, n), SMEARED)
+            band[1] = 1.0 - 2.0 * SMEARED
+            band[1, 0] = band[1, -1] = 1.0 - SMEARED
+            lines = np.moveaxis(fine, axis, 0)
+            solved = solve_banded((1, 1), band, lines.reshape(n, -1))
+            fine = np.moveaxis(solved.reshape(lines.shape), 0, axis)
+    fine = np.maximum(fine, 0.0)
+    cover = _smeared(fine)
+    ratio = np.divide(P, cover, out=np.ones_like(P), where=cover > P)
+    fine = fine * minimum_filter(ratio, 3, mode="nearest")
+    rest = P - _smeared(fine)
+    return fine, np.where(rest > 4e-16 * P, rest, 0.0)
+
+
+def _smeared(mass: np.ndarray) -> np.ndarray:
+    for axis, n in enumerate(mass.shape):
+        if n > 1:
+            lines = np.moveaxis(mass, axis, 0)
+            out = (1.0 - 2.0 * SMEARED) * lines
+            out[1:] += SMEARED * lines[:-1]
+            out[:-1] += SMEARED * lines[1:]
+            out[0] += SMEARED * lines[0]
+            out[-1] += SMEARED * lines[-1]
+            mass = np.moveaxis(out, 0, axis)
+    return mass

@@ -1,0 +1,160 @@
+"""min over the box of |x - y|² - psi(y) for a smooth psi: Newton on a cubic spline.
+
+psi = spline + ½ w·H w + g·w + constant, w = y - centre, as in `monge_ampere`. Places in units of
+cells, 0 at the first centre, so that the box is [-½, n - ½] per axis; axes in the order x, y, z.
+Every x is independent of the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+STEPS = 12
+CLOSE = 2e-3
+"""A Newton step this short (cells) leaves a value that is exact to its cube."""
+
+
+@njit(cache=True)
+def spline_weights(u, n):
+    """First coefficient, and weights of value, slope and curvature at place u."""
+    if n == 1:
+        zero = (0.0, 0.0, 0.0, 0.0)
+        return 0, (1.0, 0.0, 0.0, 0.0), zero, zero
+    i = min(max(int(np.floor(u)), 0), n - 2)
+    a = u - i
+    b = 1.0 - a
+    value = (
+        b * b * b / 6.0,
+        (4.0 - 6.0 * a * a + 3.0 * a * a * a) / 6.0,
+        (4.0 - 6.0 * b * b + 3.0 * b * b * b) / 6.0,
+        a * a * a / 6.0,
+    )
+    slope = (-0.5 * b * b, -2.0 * a + 1.5 * a * a, 2.0 * b - 1.5 * b * b, 0.5 * a * a)
+    return i, value, slope, (b, 3.0 * a - 2.0, 3.0 * b - 2.0, a)
+
+
+@njit(cache=True)
+def jet(c, n, ux, uy, uz):
+    """Value, slopes x, y, z, curvatures xx, yy, zz, xy, xz, yz of a spline, per cell."""
+    ix, vx, sx, bx = spline_weights(ux, n[0])
+    iy, vy, sy, by = spline_weights(uy, n[1])
+    iz, vz, sz, bz = spline_weights(uz, n[2])
+    f, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
+    fxx, fyy, fzz, fxy, fxz, fyz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(4 if n[2] > 1 else 1):
+        g, gx, gy, gxx, gyy, gxy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for l in range(4 if n[1] > 1 else 1):
+            row = c[iz + k, iy + l]
+            if n[0] > 1:
+                q0, q1, q2, q3 = row[ix], row[ix + 1], row[ix + 2], row[ix + 3]
+                v = vx[0] * q0 + vx[1] * q1 + vx[2] * q2 + vx[3] * q3
+                s = sx[0] * q0 + sx[1] * q1 + sx[2] * q2 + sx[3] * q3
+                b = bx[0] * q0 + bx[1] * q1 + bx[2] * q2 + bx[3] * q3
+            else:
+                v, s, b = row[0], 0.0, 0.0
+            g += vy[l] * v
+            gx += vy[l] * s
+            gy += sy[l] * v
+            gxx += vy[l] * b
+            gyy += by[l] * v
+            gxy += sy[l] * s
+        f += vz[k] * g
+        fx += vz[k] * gx
+        fy += vz[k] * gy
+        fz += sz[k] * g
+        fxx += vz[k] * gxx
+        fyy += vz[k] * gyy
+        fxy += vz[k] * gxy
+        fzz += bz[k] * g
+        fxz += sz[k] * gx
+        fyz += sz[k] * gy
+    return f, fx, fy, fz, fxx, fyy, fzz, fxy, fxz, fyz
+
+
+@njit(cache=True)
+def _solve(xx, yy, zz, xy, xz, yz, rx, ry, rz):
+    """M⁻¹ r for a symmetric positive definite M; false first if it is not."""
+    second = xx * yy - xy * xy
+    cxx, cxy, cxz = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy
+    det = xx * cxx + xy * cxy + xz * cxz
+    if not (xx > 0.0 and second > 0.0 and det > 0.0):
+        return False, 0.0, 0.0, 0.0
+    cyy, czz, cyz = xx * zz - xz * xz, second, xy * xz - yz * xx
+    return (
+        True,
+        (cxx * rx + cxy * ry + cxz * rz) / det,
+        (cxy * rx + cyy * ry + cyz * rz) / det,
+        (cxz * rx + cyz * ry + czz * rz) / det,
+    )
+
+
+@njit(cache=True, nogil=True)
+def conjugate(first, last, nodes, sub, start, c, box, H, g, constant, scale, values, places):
+    """values[k] = min over y of |x - y|² - scale psi(y), places[k] (3,) = its y, for k in a range.
+
+    nodes (m,): flat indices of x in the lattice of cells divided sub (3,) times per axis; start
+    (nz, ny, nx): flat index of the y to begin from for each cell; c: coefficients of the spline;
+    box (3, 3): lower ends, widths of cells, centre. The value is a true minimum near the start,
+    found by Newton steps of at most one cell; the best of what was met, if they do not settle.
+    """
+    nz, ny, nx = start.shape
+    n = (nx, ny, nz)
+    h = box[1]
+    for k in range(first, last):
+        rest = nodes[k]
+        fx = rest % (nx * sub[0])
+        rest //= nx * sub[0]
+        fy, fz = rest % (ny * sub[1]), rest // (ny * sub[1])
+        at = start[fz // sub[2], fy // sub[1], fx // sub[0]]
+        px = (fx + 0.5) / sub[0] - 0.5
+        py = (fy + 0.5) / sub[1] - 0.5
+        pz = (fz + 0.5) / sub[2] - 0.5
+        ux, uy, uz = float(at % nx), float(at // nx % ny), float(at // (nx * ny))
+        best = np.inf
+        for step in range(STEPS):
+            f, sx, sy, sz, xx, yy, zz, xy, xz, yz = jet(c, n, ux, uy, uz)
+            wx = box[0, 0] + (ux + 0.5) * h[0] - box[2, 0]
+            wy = box[0, 1] + (uy + 0.5) * h[1] - box[2, 1]
+            wz = box[0, 2] + (uz + 0.5) * h[2] - box[2, 2]
+            tx = H[0, 0] * wx + H[0, 1] * wy + H[0, 2] * wz
+            ty = H[1, 0] * wx + H[1, 1] * wy + H[1, 2] * wz
+            tz = H[2, 0] * wx + H[2, 1] * wy + H[2, 2] * wz
+            vx, vy, vz = h[0] * (ux - px), h[1] * (uy - py), h[2] * (uz - pz)
+            f += constant + (0.5 * tx + g[0]) * wx + (0.5 * ty + g[1]) * wy + (0.5 * tz + g[2]) * wz
+            value = vx * vx + vy * vy + vz * vz - scale * f
+            rx = scale * (sx + h[0] * (g[0] + tx)) - 2.0 * h[0] * vx
+            ry = scale * (sy + h[1] * (g[1] + ty)) - 2.0 * h[1] * vy
+            rz = scale * (sz + h[2] * (g[2] + tz)) - 2.0 * h[2] * vz
+            xx = h[0] * h[0] * (2.0 - scale * H[0, 0]) - scale * xx
+            yy = h[1] * h[1] * (2.0 - scale * H[1, 1]) - scale * yy
+            zz = h[2] * h[2] * (2.0 - scale * H[2, 2]) - scale * zz
+            xy = -scale * (xy + h[0] * h[1] * H[0, 1])
+            xz = -scale * (xz + h[0] * h[2] * H[0, 2])
+            yz = -scale * (yz + h[1] * h[2] * H[1, 2])
+            # Axes held at a wall, or of one cell, do not move.
+            if nx == 1 or (ux <= -0.5 and rx < 0.0) or (ux >= nx - 0.5 and rx > 0.0):
+                rx, xx, xy, xz = 0.0, 1.0, 0.0, 0.0
+            if ny == 1 or (uy <= -0.5 and ry < 0.0) or (uy >= ny - 0.5 and ry > 0.0):
+                ry, yy, xy, yz = 0.0, 1.0, 0.0, 0.0
+            if nz == 1 or (uz <= -0.5 and rz < 0.0) or (uz >= nz - 0.5 and rz > 0.0):
+                rz, zz, xz, yz = 0.0, 1.0, 0.0, 0.0
+            convex, dx, dy, dz = _solve(xx, yy, zz, xy, xz, yz, rx, ry, rz)
+            if not convex:
+                dx, dy, dz = (
+                    rx / (2.0 * h[0] * h[0]), ry / (2.0 * h[1] * h[1]), rz / (2.0 * h[2] * h[2])
+                )  # fmt: skip
+            size = max(abs(dx), abs(dy), abs(dz))
+            if value < best:
+                best = value
+                places[k, 0], places[k, 1], places[k, 2] = ux, uy, uz
+                if convex and size < CLOSE:
+                    best -= 0.5 * (rx * dx + ry * dy + rz * dz)
+                    places[k, 0], places[k, 1], places[k, 2] = ux + dx, uy + dy, uz + dz
+            if size < CLOSE:
+                break
+            t = 1.0 / max(size, 1.0)
+            ux = min(max(ux + t * dx, -0.5), nx - 0.5)
+            uy = min(max(uy + t * dy, -0.5), ny - 0.5)
+            uz = min(max(uz + t * dz, -0.5), nz - 0.5)
+        values[k] = best

@@ -1,0 +1,273 @@
+"""log det(I - ½D²psi) + log P(y - ½∇psi) + psi/epsilon - log Q and its linearisation, p = 2 and KL.
+
+psi = chi + ½ w·H w + g·w + constant with w = y - centre: chi by fourth-order differences, the rest
+exactly. Lists over axes in the order x, y, z; arrays (nz, ny, nx). Every cell is independent.
+Source: the optimality system of Baptista et al., Proximal optimal transport divergences, Theorem
+3.1, with the inverse map S(y) = y - ½∇psi(y) written as a Monge–Ampère equation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from mfgprox.kernels.conjugate import jet, spline_weights
+
+HALO = 2
+PARTS = 5
+MASS, COST, INFORMATION, CLAMPED, GIBBS = range(PARTS)
+
+
+@njit(cache=True)
+def _spline(c, n, ux, uy, uz):
+    """Value and slopes (x, y, z, per cell) of a spline with coefficients (n + 2 per axis)."""
+    ix, vx, sx, _ = spline_weights(ux, n[0])
+    iy, vy, sy, _ = spline_weights(uy, n[1])
+    iz, vz, sz, _ = spline_weights(uz, n[2])
+    f, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
+    for k in range(4 if n[2] > 1 else 1):
+        g, gx, gy = 0.0, 0.0, 0.0
+        for l in range(4 if n[1] > 1 else 1):
+            row = c[iz + k, iy + l]
+            if n[0] > 1:
+                q0, q1, q2, q3 = row[ix], row[ix + 1], row[ix + 2], row[ix + 3]
+                v = vx[0] * q0 + vx[1] * q1 + vx[2] * q2 + vx[3] * q3
+                gx += vy[l] * (sx[0] * q0 + sx[1] * q1 + sx[2] * q2 + sx[3] * q3)
+            else:
+                v = row[0]
+            g += vy[l] * v
+            gy += sy[l] * v
+        f += vz[k] * g
+        fx += vz[k] * gx
+        fy += vz[k] * gy
+        fz += sz[k] * g
+    return f, fx, fy, fz
+
+
+@njit(cache=True)
+def _continued(c, n, ux, uy, uz):
+    """The spline; outside the box its second-order expansion at the wall, concave along the axes."""
+    wx = min(max(ux, -0.5), n[0] - 0.5)
+    wy = min(max(uy, -0.5), n[1] - 0.5)
+    wz = min(max(uz, -0.5), n[2] - 0.5)
+    if wx == ux and wy == uy and wz == uz:
+        return _spline(c, n, ux, uy, uz)
+    f, fx, fy, fz, xx, yy, zz, xy, xz, yz = jet(c, n, wx, wy, wz)
+    dx, dy, dz = ux - wx, uy - wy, uz - wz
+    bx = min(xx, 0.0) * dx + xy * dy + xz * dz
+    by = xy * dx + min(yy, 0.0) * dy + yz * dz
+    bz = xz * dx + yz * dy + min(zz, 0.0) * dz
+    f += (fx + 0.5 * bx) * dx + (fy + 0.5 * by) * dy + (fz + 0.5 * bz) * dz
+    return f, fx + bx, fy + by, fz + bz
+
+
+@njit(cache=True)
+def log_determinant(xx, yy, zz, xy, xz, yz, delta, scratch):
+    """Sum of log λ over the eigenvalues of a symmetric matrix, continued linearly below λ = delta.
+
+    Returns it, the inverse with 1/max(λ, delta) (xx, yy, zz, xy, xz, yz), and how many are below.
+    scratch: (3, 3, 3).
+    """
+    ax, ay, az = xx - delta, yy - delta, zz - delta
+    second = ax * ay - xy * xy
+    third = az * second - ax * yz * yz - ay * xz * xz + 2.0 * xy * xz * yz
+    if ax > 0.0 and second > 0.0 and third > 0.0:
+        cxx, cyy, czz = yy * zz - yz * yz, xx * zz - xz * xz, xx * yy - xy * xy
+        cxy, cxz, cyz = xz * yz - xy * zz, xy * yz - xz * yy, xy * xz - yz * xx
+        det = xx * cxx + xy * cxy + xz * cxz
+        r = 1.0 / det
+        return np.log(det), cxx * r, cyy * r, czz * r, cxy * r, cxz * r, cyz * r, 0
+    return _clamped(xx, yy, zz, xy, xz, yz, delta, scratch)
+
+
+@njit(cache=True)
+def _clamped(xx, yy, zz, xy, xz, yz, delta, scratch):
+    """`log_determinant` by Jacobi rotations."""
+    m, v, inverse = scratch[0], scratch[1], scratch[2]
+    m[0, 0], m[1, 1], m[2, 2] = xx, yy, zz
+    m[0, 1], m[0, 2], m[1, 2] = xy, xz, yz
+    m[1, 0], m[2, 0], m[2, 1] = xy, xz, yz
+    for i in range(3):
+        for j in range(3):
+            v[i, j] = 1.0 if i == j else 0.0
+            inverse[i, j] = 0.0
+    for sweep in range(36):
+        p = 0 if sweep % 3 < 2 else 1
+        q = 1 if sweep % 3 == 0 else 2
+        if m[p, q] == 0.0:
+            continue
+        tau = (m[q, q] - m[p, p]) / (2.0 * m[p, q])
+        t = (1.0 if tau >= 0.0 else -1.0) / (abs(tau) + np.sqrt(1.0 + tau * tau))
+        c = 1.0 / np.sqrt(1.0 + t * t)
+        s = t * c
+        for k in range(3):
+            one, two = m[k, p], m[k, q]
+            m[k, p], m[k, q] = c * one - s * two, s * one + c * two
+        for k in range(3):
+            one, two = m[p, k], m[q, k]
+            m[p, k], m[q, k] = c * one - s * two, s * one + c * two
+            one, two = v[k, p], v[k, q]
+            v[k, p], v[k, q] = c * one - s * two, s * one + c * two
+        m[p, q] = 0.0
+        m[q, p] = 0.0
+    total, below = 0.0, 0
+    for k in range(3):
+        size = m[k, k]
+        if size < delta:
+            below += 1
+            total += np.log(delta) + (size - delta) / delta
+            size = delta
+        else:
+            total += np.log(size)
+        for i in range(3):
+            for j in range(3):
+                inverse[i, j] += v[i, k] * v[j, k] / size
+    return (
+        total, inverse[0, 0], inverse[1, 1], inverse[2, 2],
+        inverse[0, 1], inverse[0, 2], inverse[1, 2], below,
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def _first(p, z, y, x0, sz, sy, sx, scale, n, out):
+    """out[x] += scale × fourth-order first difference along the axis of the unit step (sz, sy, sx)."""
+    a, b = p[z - 2 * sz, y - 2 * sy], p[z - sz, y - sy]
+    c, d = p[z + sz, y + sy], p[z + 2 * sz, y + 2 * sy]
+    s = scale / 12.0
+    for x in range(n):
+        i = x0 + x
+        out[x] += s * (a[i - 2 * sx] - 8.0 * b[i - sx] + 8.0 * c[i + sx] - d[i + 2 * sx])
+
+
+@njit(cache=True)
+def _second(p, z, y, x0, sz, sy, sx, scale, n, out):
+    """out[x] += scale × fourth-order second difference along an axis."""
+    a, b, e = p[z - 2 * sz, y - 2 * sy], p[z - sz, y - sy], p[z, y]
+    c, d = p[z + sz, y + sy], p[z + 2 * sz, y + 2 * sy]
+    s = scale / 12.0
+    for x in range(n):
+        i = x0 + x
+        near = 16.0 * (b[i - sx] + c[i + sx]) - a[i - 2 * sx] - d[i + 2 * sx]
+        out[x] += s * (near - 30.0 * e[i])
+
+
+@njit(cache=True)
+def _row(p, z, y, halo, n, h, out):
+    """Differences of chi along a row: out (10, nx) = gradient x, y, z; xx, yy, zz; xy, xz, yz;
+    second-order Laplacian. halo (3,) tells where cell 0 of each axis sits in the padded p."""
+    nx = n[0]
+    x0, z0, y0 = halo[0], z + halo[2], y + halo[1]
+    out[:, :] = 0.0
+    for a in range(3):
+        if halo[a] == 0:
+            continue
+        sx, sy, sz = int(a == 0), int(a == 1), int(a == 2)
+        _first(p, z0, y0, x0, sz, sy, sx, 1.0 / h[a], nx, out[a])
+        _second(p, z0, y0, x0, sz, sy, sx, 1.0 / (h[a] * h[a]), nx, out[3 + a])
+        before, here, after = p[z0 - sz, y0 - sy], p[z0, y0], p[z0 + sz, y0 + sy]
+        r = 1.0 / (h[a] * h[a])
+        for x in range(nx):
+            i = x0 + x
+            out[9, x] += r * (before[i - sx] - 2.0 * here[i] + after[i + sx])
+    for k in range(-2, 3):
+        w = (1.0, -8.0, 0.0, 8.0, -1.0)[k + 2] / 12.0
+        if k == 0:
+            continue
+        if halo[1] > 0:
+            _first(p, z0, y0 + k, x0, 0, 0, 1, w / (h[0] * h[1]), nx, out[6])
+        if halo[2] > 0:
+            _first(p, z0 + k, y0, x0, 0, 0, 1, w / (h[0] * h[2]), nx, out[7])
+            _first(p, z0 + k, y0, x0, 0, 1, 0, w / (h[1] * h[2]), nx, out[8])
+
+
+@njit(cache=True, nogil=True)
+def linearise(
+    first, last, p, halo, log_P, log_Q, weight, box, H, g, constant, epsilon, delta, near, coefficients,
+    rhs, displacement, log_R, parts,
+):  # fmt: skip
+    """Residual and linearisation in rows first to last of the (z, y) rows.
+
+    p: chi with a reflected halo of `halo` cells (3,); log_P: spline coefficients; log_Q, weight:
+    (nz, ny, nx), weight = log of how much mass may sit there (0 at its largest); box (3, 3): lower
+    ends, widths of cells, centre; near (4,): weights below which nothing and above which all of the
+    equation is kept (between: blended with -½Δchi + far chi = 0, far the last of the four), and the
+    logarithm of the largest density that counts as weight 0 for the Gibbs density.
+    Written: coefficients (rows as in multigrid, nz, ny, nx), rhs = -F, displacement S - y
+    (d, nz, ny, nx), log_R = log P(S) det DS (-inf where blended out), parts (rows, PARTS): sums over
+    cells of R', R'|S - y|², R' log(R'/Q), and Gibbs mass on cells with a clamped eigenvalue, and all.
+    """
+    nz, ny, nx = rhs.shape
+    n = (nx, ny, nz)
+    d = displacement.shape[0]
+    h = box[1]
+    far = near[3]
+    row = np.empty((10, nx))
+    scratch = np.empty((3, 3, 3))
+    for index in range(first, last):
+        z, y = index // ny, index % ny
+        _row(p, z, y, halo, n, h, row)
+        parts[index, :] = 0.0
+        wy = box[0, 1] + (y + 0.5) * h[1] - box[2, 1]
+        wz = box[0, 2] + (z + 0.5) * h[2] - box[2, 2]
+        for x in range(nx):
+            wx = box[0, 0] + (x + 0.5) * h[0] - box[2, 0]
+            tx = H[0, 0] * wx + H[0, 1] * wy + H[0, 2] * wz
+            ty = H[1, 0] * wx + H[1, 1] * wy + H[1, 2] * wz
+            tz = H[2, 0] * wx + H[2, 1] * wy + H[2, 2] * wz
+            chi = p[z + halo[2], y + halo[1], x + halo[0]]
+            psi = chi + constant + (0.5 * tx + g[0]) * wx + (0.5 * ty + g[1]) * wy
+            psi += (0.5 * tz + g[2]) * wz
+            dx, dy, dz = -0.5 * (row[0, x] + g[0] + tx), 0.0, 0.0
+            displacement[0, z, y, x] = dx
+            if d > 1:
+                dy = -0.5 * (row[1, x] + g[1] + ty)
+                displacement[1, z, y, x] = dy
+            if d > 2:
+                dz = -0.5 * (row[2, x] + g[2] + tz)
+                displacement[2, z, y, x] = dz
+            gibbs = log_Q[z, y, x] - psi / epsilon
+            share = (max(weight[z, y, x], gibbs - near[2]) - near[0]) / (near[1] - near[0])
+            if not share > 0.0:
+                log_R[z, y, x] = -np.inf
+                rhs[z, y, x] = 0.5 * row[9, x] - far * chi
+                coefficients[:, z, y, x] = 0.0
+                coefficients[:d, z, y, x] = 0.5
+                coefficients[2 * d, z, y, x] = far
+                continue
+            theta = share * share * (3.0 - 2.0 * share) if share < 1.0 else 1.0
+            rest = 1.0 - theta
+            det, ixx, iyy, izz, ixy, ixz, iyz, below = log_determinant(
+                1.0 - 0.5 * (row[3, x] + H[0, 0]),
+                1.0 - 0.5 * (row[4, x] + H[1, 1]) if d > 1 else 1.0,
+                1.0 - 0.5 * (row[5, x] + H[2, 2]) if d > 2 else 1.0,
+                -0.5 * (row[6, x] + H[0, 1]),
+                -0.5 * (row[7, x] + H[0, 2]),
+                -0.5 * (row[8, x] + H[1, 2]),
+                delta,
+                scratch,
+            )
+            f, fx, fy, fz = _continued(log_P, n, x + dx / h[0], y + dy / h[1], z + dz / h[2])
+            log_R[z, y, x] = det + f
+            F = det + f - gibbs
+            rhs[z, y, x] = -theta * F + rest * (0.5 * row[9, x] - far * chi)
+            t = 0.5 * theta
+            coefficients[0, z, y, x] = t * ixx + 0.5 * rest
+            coefficients[d, z, y, x] = t * fx / h[0]
+            if d > 1:
+                coefficients[1, z, y, x] = t * iyy + 0.5 * rest
+                coefficients[d + 1, z, y, x] = t * fy / h[1]
+                coefficients[2 * d + 1, z, y, x] = t * ixy
+            if d > 2:
+                coefficients[2, z, y, x] = t * izz + 0.5 * rest
+                coefficients[d + 2, z, y, x] = t * fz / h[2]
+                coefficients[2 * d + 2, z, y, x] = t * ixz
+                coefficients[2 * d + 3, z, y, x] = t * iyz
+            coefficients[2 * d, z, y, x] = theta / epsilon + far * rest
+            mass = np.exp(min(log_R[z, y, x], 600.0))
+            parts[index, MASS] += mass
+            parts[index, COST] += mass * (dx * dx + dy * dy + dz * dz)
+            parts[index, INFORMATION] += mass * (log_R[z, y, x] - log_Q[z, y, x])
+            wanted = np.exp(min(gibbs, 600.0))
+            parts[index, GIBBS] += wanted
+            if below > 0:
+                parts[index, CLAMPED] += wanted

@@ -1,0 +1,206 @@
+"""The linear systems of a Newton step: geometric multigrid, and GMRES around it where it is slow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mfgprox.grid import Grid
+from mfgprox.kernels import multigrid as kernels
+
+COARSEST = 4
+"""Cells an axis at which coarsening stops; the rest is solved directly."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """u shaped as the grid's kernels see it, the cycles it took, the residual left, relative."""
+
+    u: np.ndarray
+    cycles: int
+    reduction: float
+
+
+class Multigrid:
+    """The operator c - a:D² - b·∇ on a grid and on all coarser ones.
+
+    Any cell counts: an axis of n cells becomes ceil(n/2) equal cells, with the transfers that the
+    true places of the cells ask for. `coefficients` of the finest level are written by the caller
+    into `finest`, then `set_up` is called.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.shape, self.d = grid.kernel_shape, grid.dimension
+        shapes = [self.shape]
+        while max(shapes[-1]) > COARSEST:
+            shapes.append(
+                tuple(-(-n // 2) if n > COARSEST else n for n in shapes[-1])  # type: ignore[arg-type]
+            )
+        self.shapes = np.array(shapes)
+        sizes = self.shapes.prod(axis=1)
+        guards = self.shapes[:, 1] * self.shapes[:, 2] + self.shapes[:, 2] + 1
+        starts = np.cumsum(np.concatenate([[guards[0]], (sizes + guards)[:-1]]))
+        total = int(starts[-1] + sizes[-1] + guards[-1])
+        self.starts = starts
+        d, crosses = self.d, self.d * (self.d - 1) // 2
+        self.coefficients = np.zeros((2 * d + 1 + crosses, total))
+        self.stencil = np.zeros((4 * d + 1 + crosses, total))
+        self.u, self.f, self.r = (np.zeros(total) for _ in range(3))
+        self.line = np.zeros(self.shape[2] + 2)
+        self.matrix = np.zeros((int(sizes[-1]),) * 2)
+        widths = np.ones(3)
+        widths[:d] = grid.spacing
+        ratios = np.array(self.shape) / self.shapes
+        self.spacings = widths * ratios[:, ::-1]
+        self._make_transfers()
+
+    def _make_transfers(self) -> None:
+        levels, most = len(self.shapes) - 1, max(self.shape)
+        self.taps = np.zeros((max(levels, 1), 3, most), np.int64)
+        self.weights = np.zeros((max(levels, 1), 3, most, kernels.TAPS))
+        self.left = np.zeros((max(levels, 1), 3, most), np.int64)
+        self.share = np.zeros((max(levels, 1), 3, most))
+        for level in range(levels):
+            for axis in range(3):
+                n, m = (int(self.shapes[level + k, 2 - axis]) for k in (0, 1))
+                taps, weights = overlaps(n, m)
+                left, share = neighbours(n, m)
+                self.taps[level, axis, :m] = taps
+                self.weights[level, axis, :m] = weights
+                self.left[level, axis, :n] = left
+                self.share[level, axis, :n] = share
+
+    def _level(self, array: np.ndarray, level: int = 0) -> np.ndarray:
+        start, shape = self.starts[level], self.shapes[level]
+        flat = array[..., start : start + int(shape.prod())]
+        return flat.reshape(array.shape[:-1] + tuple(shape))
+
+    @property
+    def finest(self) -> np.ndarray:
+        """Coefficients of the finest level, (rows, nz, ny, nx), to be written."""
+        return self._level(self.coefficients)
+
+    def set_up(self) -> None:
+        """Average the coefficients on the coarser levels; make the stencils and their factors."""
+        for level in range(len(self.shapes)):
+            start, shape = self.starts[level], self.shapes[level]
+            if level > 0:
+                for row in self.coefficients:
+                    kernels.restrict(
+                        row,
+                        self.starts[level - 1],
+                        self.shapes[level - 1],
+                        row,
+                        start,
+                        shape,
+                        self.taps[level - 1],
+                        self.weights[level - 1],
+                    )
+            kernels.build_stencil(
+                self.coefficients, self.stencil, start, shape, self.spacings[level]
+            )
+        kernels.factor_coarsest(
+            self.stencil, self.d, self.starts[-1], self.shapes[-1], self.matrix
+        )
+
+    def _cycle(self) -> None:
+        kernels.v_cycle(
+            self.u, self.f, self.r, self.stencil, self.d, self.starts, self.shapes,
+            self.taps, self.weights, self.left, self.share, self.matrix, self.line,
+        )  # fmt: skip
+
+    def _residual(self) -> float:
+        """Norm of f - L u, which is left in r."""
+        total = kernels.line_residual(
+            self.u, self.f, self.stencil, self.d, self.starts[0], self.shapes[0], self.r, self.line
+        )
+        return math.sqrt(total)
+
+    def solve(self, f: np.ndarray, tolerance: float, cycles: int, krylov: int) -> Answer:
+        """L u = f to a relative residual, f (nz, ny, nx).
+
+        At most `cycles` V-cycles; if they reduce it by less than a factor of ten together, GMRES
+        with at most `krylov` vectors. Raises FloatingPointError if nothing finite comes out.
+        """
+        size = math.sqrt(float(np.square(f).sum()))
+        if not math.isfinite(size):
+            raise FloatingPointError("the Newton residual is not finite")
+        right, u = self._level(self.f), self._level(self.u)
+        right[:] = f
+        u[:] = 0.0
+        if size == 0.0:
+            return Answer(u.copy(), 0, 0.0)
+        reduction, count = 1.0, 0
+        while reduction > tolerance and count < cycles:
+            self._cycle()
+            count += 1
+            previous, reduction = reduction, self._residual() / size
+            if not reduction < 0.7 * previous:
+                break
+        if reduction <= max(tolerance, 0.1):
+            return Answer(u.copy(), count, reduction)
+        return self._gmres(f, size, tolerance, count, krylov)
+
+    def _gmres(self, f: np.ndarray, size: float, tolerance: float, count: int, most: int) -> Answer:
+        """Flexible GMRES from zero, one V-cycle as its preconditioner; sums in a fixed order."""
+        basis, images = [f / size], []
+        hessenberg = np.zeros((most + 1, most))
+        target = np.zeros(most + 1)
+        target[0] = size
+        best, reduction = np.zeros(0), 1.0
+        for k in range(most):
+            self._level(self.f)[:] = basis[k]
+            self._level(self.u)[:] = 0.0
+            self._cycle()
+            images.append(self._level(self.u).copy())
+            self._level(self.f)[:] = 0.0
+            self._residual()
+            product = -self._level(self.r)
+            if not np.isfinite(product).all():
+                break
+            for i, vector in enumerate(basis):
+                hessenberg[i, k] = float((product * vector).sum())
+                product -= hessenberg[i, k] * vector
+            hessenberg[k + 1, k] = math.sqrt(float(np.square(product).sum()))
+            part = hessenberg[: k + 2, : k + 1]
+            best = np.linalg.lstsq(part, target[: k + 2], rcond=None)[0]
+            reduction = float(np.linalg.norm(part @ best - target[: k + 2])) / size
+            count += 1
+            if reduction <= tolerance or hessenberg[k + 1, k] <= 1e-14 * size:
+                break
+            basis.append(product / hessenberg[k + 1, k])
+        if not best.size:
+            raise FloatingPointError("the Newton system has no finite solution")
+        u = sum(c * v for c, v in zip(best, images, strict=False))
+        return Answer(np.asarray(u), count, reduction)
+
+
+def overlaps(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of n equal cells in the average over each of m <= n equal cells of the same interval.
+
+    Returns the first cell that counts (m,) and the weights of it and of those after it (m, TAPS).
+    """
+    taps, weights = np.zeros(m, np.int64), np.zeros((m, kernels.TAPS))
+    for j in range(m):
+        first = j * n // m
+        taps[j] = first
+        for k in range(kernels.TAPS):
+            i = first + k
+            # In units of 1/(n m) everything is an integer.
+            shared = min((i + 1) * m, (j + 1) * n) - max(i * m, j * n)
+            weights[j, k] = max(shared, 0) / n if i < n else 0.0
+    return taps, weights
+
+
+def neighbours(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """The one of m coarse centres before each of n fine ones, and the share of the one after it.
+
+    Beyond the outermost coarse centres the value is constant: no flux through the walls.
+    """
+    if m == 1:
+        return np.zeros(n, np.int64), np.zeros(n)
+    place = (np.arange(n) + 0.5) * m / n - 0.5
+    left = np.clip(np.floor(place).astype(np.int64), 0, m - 2)
+    return left, np.clip(place - left, 0.0, 1.0)
