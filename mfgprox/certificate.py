@@ -16,13 +16,17 @@ from scipy.ndimage import distance_transform_edt
 
 from mfgprox.competitor import upper_bound
 from mfgprox.problem import Problem
-from mfgprox.quadrature import Divided, cut_off_error
+from mfgprox.quadrature import Divided, by_formula, cut_off_error
 from mfgprox.transform import SplinePotential, c_transform
 
 NEGLIGIBLE = 1e-14
 """Share of the mass of P that the sums may leave out."""
 TRUSTED = (0.0, 1e-10)
 """A potential is believed where its R exceeds this share of the largest; elsewhere it is redone."""
+TORN = 1e-5
+"""Relative error of the sums above which psi^c is taken to be kinked."""
+RIDGE, RAMP = 1e-2, math.log(30.0)
+"""Share of the largest R below which a ridge of the potential is cut down, and how gradually."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,15 @@ def continuous_bounds(problem: Problem, U_1: np.ndarray, *, upper: bool = True) 
     potentials = _potentials(problem, U_1)
     best = max(potentials, key=lambda v: v.centre_value)
     lower, lower_error = _lower(problem, best)
+    if lower_error > TORN * abs(lower) and np.isfinite(problem.log_Q).all():
+        without = _without_ridges(problem, best)
+        value, error = _lower(problem, without)
+        if value > lower:
+            best, lower, lower_error = without, value, error
     above, upper_error = math.nan, 0.0
     if upper:
-        above, upper_error = upper_bound(
-            problem,
-            [v.potential for v in sorted(potentials, key=lambda v: -v.centre_value)],
-            best.transform,
-        )
+        others = [v.potential for v in potentials if v is not best]
+        above, upper_error = upper_bound(problem, [best.potential, *others], best.transform, lower)
         cut_off = cut_off_error(problem, best.transform, best.centre_value, best.R(problem))
         upper_error += cut_off
         above += upper_error
@@ -106,6 +112,20 @@ def _potentials(problem: Problem, U_1: np.ndarray) -> list[_Evaluated]:
     return [direct, _evaluate(problem, envelope - _beyond_support(problem))]
 
 
+def _without_ridges(problem: Problem, best: _Evaluated) -> _Evaluated:
+    """The potential lowered where there is little R.
+
+    Where the map is torn, a potential that is optimal on the lattice has a ridge across the gap, of
+    the height h times the jump of the slope, which catches what starts between the cells.
+    """
+    grid, R = problem.grid, best.R(problem)
+    with np.errstate(divide="ignore"):
+        below = np.clip(np.log(RIDGE * R.max() / R) / RAMP, 0.0, 1.0)
+    height = problem.cost.steepest(grid.diameter / 2.0) * max(grid.spacing)
+    ridge = height * below**2 * (3.0 - 2.0 * below)
+    return _evaluate(problem, best.potential.values - ridge.reshape(grid.kernel_shape))
+
+
 def _completed(problem: Problem, U_1: np.ndarray) -> np.ndarray:
     """psi = -U_1 where it can be believed, elsewhere the largest psi that leaves psi^c as it is."""
     grid, cost = problem.grid, problem.cost
@@ -120,13 +140,14 @@ def _completed(problem: Problem, U_1: np.ndarray) -> np.ndarray:
     for share in TRUSTED:
         believed = known & (share * R[known].max() <= R)
         psi = np.where(believed, -U, -np.inf).reshape(grid.kernel_shape)
-        phi, _ = c_transform(psi, cost, grid.kernel_spacing)
+        phi, argmin = c_transform(psi, cost, grid.kernel_spacing)
         if believed.all():
             filled = psi
         else:
             held = np.where(sources.reshape(grid.kernel_shape), phi, -np.inf)
             envelope, _ = c_transform(held, cost, grid.kernel_spacing)
-            filled = np.where(believed.reshape(psi.shape), psi, envelope - _beyond_support(problem))
+            lowered = envelope - _lattice_ripple(problem, argmin) - _beyond_support(problem)
+            filled = np.where(believed.reshape(psi.shape), psi, lowered)
         gibbs = problem.divergence.gibbs(
             -filled.reshape(grid.shape), problem.log_Q, problem.epsilon, grid.cell_volume
         )[1]
@@ -136,6 +157,21 @@ def _completed(problem: Problem, U_1: np.ndarray) -> np.ndarray:
         if believed.all() and share == 0.0 and (TRUSTED[-1] * R.max() <= R).all():
             break
     return best.reshape(grid.kernel_shape)
+
+
+def _lattice_ripple(problem: Problem, argmin: np.ndarray) -> float:
+    """How far a minimum over centres may lie above the minimum over the box.
+
+    At most epsilon: where psi is not believed there is little mass that could mind.
+    """
+    grid, p = problem.grid, problem.p
+    here = np.indices(argmin.shape).reshape(3, -1)
+    there = np.array(np.unravel_index(argmin.ravel(), argmin.shape))
+    steps = np.array(grid.kernel_spacing)[:, None] * (there - here)
+    distance = float((problem.P.ravel() * np.sqrt((steps**2).sum(axis=0))).sum() * grid.cell_volume)
+    width = max(grid.spacing)
+    curvature = p * max(p - 1.0, 1.0) * max(distance, width) ** (p - 2.0)
+    return min(problem.epsilon, 0.25 * curvature * sum(h * h for h in grid.spacing))
 
 
 def _beyond_support(problem: Problem) -> np.ndarray:
@@ -173,7 +209,7 @@ def _lower(problem: Problem, best: _Evaluated) -> tuple[float, float]:
 
 
 def _statement(problem: Problem, quadrature: float) -> str:
-    averaged = [n for n, d in zip("PQ", problem.densities, strict=True) if not d.smooth]
+    averaged = [n for n, d in zip("PQ", problem.densities, strict=True) if not by_formula(d)]
     which = f", {' and '.join(averaged)} constant within each cell" if averaged else ""
     return (
         f"Bounds of the continuous problem on the box{which}, "

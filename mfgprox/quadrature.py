@@ -1,7 +1,7 @@
 """P and Q on the cells of a grid divided into parts, and what the centre sums leave out.
 
-Smooth densities are sampled anew at the centres of the parts; densities averaged over cells are
-constant within a cell, and that is the problem which their bounds belong to.
+Densities given by a formula are sampled anew on the parts; those given by data (arrays, images,
+samples) are constant within a cell, and that is the problem which their bounds belong to.
 """
 
 from __future__ import annotations
@@ -10,8 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfgprox.density import Density, sample
+from mfgprox.density import Density, Mixture, Ring, Uniform, sample
 from mfgprox.problem import Problem
+
+
+def by_formula(density: Density) -> bool:
+    """Whether a density is known at every point, not only as averages over cells."""
+    if isinstance(density, Mixture):
+        return all(by_formula(component) for component in density.components)
+    return density.smooth or isinstance(density, (Ring, Uniform))
 
 
 def on_parts(density: Density, log_values: np.ndarray, problem: Problem, parts: int) -> np.ndarray:
@@ -23,7 +30,7 @@ def on_parts(density: Density, log_values: np.ndarray, problem: Problem, parts: 
         return log_values
     grid = problem.grid
     divided = tuple(n * parts if n > 1 else n for n in grid.cells)
-    if density.smooth:
+    if by_formula(density):
         return sample(density, grid.with_cells(divided)).log_values
     for axis, n in enumerate(log_values.shape):
         log_values = np.repeat(log_values, parts if n > 1 else 1, axis=axis)
@@ -56,6 +63,29 @@ class Divided:
         """Flat indices of the parts that carry mass of P, all but less than `share` of it."""
         floor = share * self.mass.max() / self.mass.size
         return np.flatnonzero(self.mass.ravel() > floor)
+
+
+def centres_of_mass(problem: Problem) -> np.ndarray:
+    """From the centre of each cell to the centre of the mass of a Q with hard edges in it.
+
+    (cells, 3) in the order z, y, x, zero where Q is smooth or constant within the cell.
+    """
+    grid, parts = problem.grid, 4
+    offset = np.zeros((problem.P.size, 3))
+    Q = problem.densities[1]
+    if Q.smooth or not by_formula(Q):
+        return offset
+    log_Q = Divided.of(problem, parts).log_Q
+    split = [m for n in grid.kernel_shape for m in (n, parts if n > 1 else 1)]
+    mass = np.exp(log_Q).reshape(split)
+    total = mass.sum(axis=(1, 3, 5)).ravel()
+    for axis, (n, h) in enumerate(zip(grid.kernel_shape, grid.kernel_spacing, strict=True)):
+        if n > 1:
+            inside = ((np.arange(parts) + 0.5) / parts - 0.5) * h
+            shape = [parts if a == 2 * axis + 1 else 1 for a in range(6)]
+            moment = (mass * inside.reshape(shape)).sum(axis=(1, 3, 5)).ravel()
+            np.divide(moment, total, out=offset[:, axis], where=total > 0.0)
+    return offset
 
 
 def cut_off_error(

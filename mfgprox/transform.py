@@ -152,9 +152,7 @@ class SplinePotential:
             i = np.clip(np.floor(u).astype(int), 0, n - 2)
             weights = _basis(u - i)
             shape = [-1 if a == axis else 1 for a in range(3)]
-            values = sum(  # type: ignore[assignment]
-                w.reshape(shape) * values.take(i + k, axis) for k, w in enumerate(weights)
-            )
+            values = sum(w.reshape(shape) * values.take(i + k, axis) for k, w in enumerate(weights))
         return values
 
     def c_transform(
