@@ -15,7 +15,7 @@ from mfgprox.divergence import Divergence
 from mfgprox.exact.convex_1d import ConvexProblem, State
 from mfgprox.exact.distribution import Distribution
 
-SAME_MASS = 1e-11
+SAME_MASS = 1e-8
 BISECTIONS = 80
 TAIL_KNOTS = 48
 

@@ -22,7 +22,7 @@ ARMIJO = 1e-4
 STIFFEST = 1e14
 SMALLEST_MASS = 1e-290
 ROUND_OFF = 4e-16
-AT_A_KINK = 1e-12
+AT_A_KINK = 1e-11
 HALVINGS, HALVINGS_IN_NOISE, NOISE = 40, 6, 1e-6
 """A decrement below NOISE may be at the quadrature of the cost, whose kink counts for p < 2."""
 

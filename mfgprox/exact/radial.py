@@ -53,7 +53,8 @@ def answer(problem: Problem) -> ExactAnswer | None:
         return None
     solution = solve(*reduced, epsilon=problem.epsilon, p=problem.p, divergence=problem.divergence)
     center = _center(problem.densities[0])
-    assert center is not None
+    if center is None or not solution.trusted:
+        return None
     d = problem.grid.dimension
 
     def at(t: float, coordinates: list[np.ndarray], nearest: float) -> np.ndarray:
