@@ -26,7 +26,8 @@ def solve_problem(problem: Problem) -> OneDimensionalSolution:
 def answer(problem: Problem) -> ExactAnswer | None:
     """The reference for a problem with one axis; None for others.
 
-    None as well where its own check fails (many gaps in both P and Q), and where R may leave the support of Q at a finite price, which it does not follow.
+    None as well where its own check fails (it may with many gaps in both P and Q), and where R
+    may leave the support of Q at a finite price, which it does not follow.
     """
     if problem.grid.dimension != 1 or not stays_inside(problem):
         return None
