@@ -7,10 +7,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"grid", "cost", "divergence", "tolerance", "kernels", "atomic", "hdf5"},
+    {"grid", "cost", "divergence", "tolerance", "kernels", "atomic", "hdf5", "tree"},
     {"density"},
     {"problem"},
-    {"solution", "certificate"},
+    {"solution", "transform", "quadrature"},
+    {"competitor"},
+    {"certificate", "dynamic"},
     {"solvers"},
     {"exact"},
     {"case"},
