@@ -20,21 +20,11 @@ def transport_cost_1d(
     for F in levels:
         cell = np.clip(np.searchsorted(F, middle, side="right") - 1, 0, F.size - 2)
         step = F[cell + 1] - F[cell]
-        ends.append(
-            [
-                lower
-                + h
-                * (
-                    cell
-                    + np.clip(
-                        np.divide(u - F[cell], step, where=step > 0.0, out=np.zeros_like(u)),
-                        0.0,
-                        1.0,
-                    )
-                )
-                for u in (cuts[:-1], cuts[1:])
-            ]
-        )
+        inside = [
+            np.divide(u - F[cell], step, out=np.zeros_like(u), where=step > 0.0)
+            for u in (cuts[:-1], cuts[1:])
+        ]
+        ends.append([lower + h * (cell + np.clip(t, 0.0, 1.0)) for t in inside])
     a, b = (ends[0][i] - ends[1][i] for i in (0, 1))
     return float((width * _mean_power(a, b, p)).sum())
 

@@ -7,70 +7,122 @@ from numba import njit
 
 from mfgprox.kernels.spline import power_cost
 
-MAX_TAPS = 16
+
+@njit(cache=True)
+def plan_weights(
+    nodes, places, psi, goal, sub, h, p, separable, reach, temperature, nearest, first, weights
+):
+    """weights[k] proportional to goal exp(-(c(x, y) - psi(y)) / temperature) on a window of cells.
+
+    nodes (m,): flat indices of the parts x in the lattice of cells divided sub (3,) times; places
+    (m, 3): their images in units of cells, the middles of the windows; psi, goal (nz, ny, nx);
+    reach (3,) int64: half widths of the window in cells. first (m, 3) int64 and weights (m, taps),
+    of sum one, are written; a window without goal sends everything to nearest (flat index).
+    """
+    n = np.array(psi.shape)
+    x = np.empty(3)
+    size = 2 * reach + 1
+    for k in range(nodes.size):
+        rest = nodes[k]
+        for a in range(2, -1, -1):
+            x[a] = (rest % (n[a] * sub[a]) + 0.5) / sub[a] - 0.5
+            rest //= n[a] * sub[a]
+        middle = 0
+        for a in range(3):
+            at = min(max(int(np.floor(places[k, a] + 0.5)), 0), n[a] - 1)
+            middle = middle * n[a] + at
+            first[k, a] = min(max(at - reach[a], 0), n[a] - size[a])
+        lowest = np.inf
+        tap = 0
+        for i in range(size[0]):
+            z = first[k, 0] + i
+            for j in range(size[1]):
+                y = first[k, 1] + j
+                for l in range(size[2]):
+                    w = first[k, 2] + l
+                    weights[k, tap] = np.inf
+                    if goal[z, y, w] > 0.0:
+                        weights[k, tap] = (
+                            power_cost(
+                                h[0] * (z - x[0]),
+                                h[1] * (y - x[1]),
+                                h[2] * (w - x[2]),
+                                p,
+                                separable,
+                            )
+                            - psi[z, y, w]
+                        )
+                        lowest = min(lowest, weights[k, tap])
+                    tap += 1
+        total = 0.0
+        tap = 0
+        for i in range(size[0]):
+            for j in range(size[1]):
+                for l in range(size[2]):
+                    excess = (weights[k, tap] - lowest) / temperature
+                    weights[k, tap] = 0.0
+                    if excess < 30.0:
+                        mass = goal[first[k, 0] + i, first[k, 1] + j, first[k, 2] + l]
+                        weights[k, tap] = np.exp(-excess) * mass
+                        total += weights[k, tap]
+                    tap += 1
+        if total > 0.0:
+            for tap in range(weights.shape[1]):
+                weights[k, tap] /= total
+        else:
+            target = nearest.ravel()[middle]
+            first[k, 0] = min(target // (n[1] * n[2]), n[0] - size[0])
+            first[k, 1] = min(target // n[2] % n[1], n[1] - size[1])
+            first[k, 2] = min(target % n[2], n[2] - size[2])
+            tap = target // (n[1] * n[2]) - first[k, 0]
+            tap = tap * size[1] + target // n[2] % n[1] - first[k, 1]
+            weights[k, tap * size[2] + target % n[2] - first[k, 2]] = 1.0
 
 
 @njit(cache=True)
-def deposit(
-    nodes, mass, places, sub, h, p, separable, width, scale, nearest, offset, spread, costed, R
+def spread_plan(
+    nodes, mass, first, weights, sub, h, p, separable, reach, scale, offset, spread, costed, R
 ):
-    """Spread every part over the cells around its image; the cost of doing so (0 if not costed).
+    """Spread mass[k] over its window by weights times scale (nz, ny, nx); the cost of doing so.
 
-    A part of mass[k] (m,), flat index nodes[k] in the lattice of cells divided sub (3,) times, goes
-    to the cells around places[k] (m, 3; units of cells, z, y, x) with the weights of a quadratic
-    B-spline `width` cells wide per knot, times scale (nz, ny, nx) >= 0, normalised; where all of
-    them vanish, to nearest (nz, ny, nx; flat index). R (nz, ny, nx): masses, added to.
-    offset (cells, 3): from the centre of a cell to where its mass is centred, per unit length. Mass
-    ends at another place in its cell than it began in its part: a further displacement of mean zero
-    and deviation spread (3,) per axis, which the cost contains exactly at p = 2, as an upper bound
-    for p < 2 (Jensen), by the two-point Gauss rule above.
+    nodes, first, weights, sub, reach: of `plan_weights`. R (nz, ny, nx): masses, added to. The cost
+    is 0 if not costed. offset (cells, 3): from the centre of a cell to the centre of its mass, per
+    unit length. Mass ends at another place in its cell than it began in its part: a further
+    displacement of mean zero and deviation spread (3,) per axis, which the cost contains exactly at
+    p = 2, as an upper bound for p < 2 (Jensen), by the two-point Gauss rule above.
     """
     n = np.array(R.shape)
+    x = np.empty(3)
+    size = 2 * reach + 1
     flat_R = R.ravel()
     flat_scale = scale.ravel()
-    first = np.zeros(3, np.int64)
-    taps = np.ones(3, np.int64)
-    centre = np.zeros(3, np.int64)
-    x = np.empty(3)
-    w = np.ones((3, MAX_TAPS))
     total = 0.0
     for k in range(nodes.size):
         rest = nodes[k]
         for a in range(2, -1, -1):
             x[a] = (rest % (n[a] * sub[a]) + 0.5) / sub[a] - 0.5
             rest //= n[a] * sub[a]
-            centre[a] = min(max(int(np.floor(places[k, a] + 0.5)), 0), n[a] - 1)
-            if n[a] > 1:
-                first[a] = max(int(np.ceil(places[k, a] - 1.5 * width)), 0)
-                last = min(int(np.floor(places[k, a] + 1.5 * width)), n[a] - 1)
-                taps[a] = min(last - first[a] + 1, MAX_TAPS)
-                for i in range(taps[a]):
-                    d = abs(first[a] + i - places[k, a]) / width
-                    w[a, i] = 0.75 - d * d if d < 0.5 else 0.5 * max(1.5 - d, 0.0) ** 2
         norm = 0.0
-        for i in range(taps[0]):
-            for j in range(taps[1]):
-                base = ((first[0] + i) * n[1] + first[1] + j) * n[2] + first[2]
-                for l in range(taps[2]):
-                    norm += w[0, i] * w[1, j] * w[2, l] * flat_scale[base + l]
-        if not norm > 1e-100:
-            target = nearest[centre[0], centre[1], centre[2]]
-            flat_R[target] += mass[k]
-            if costed:
-                total += mass[k] * _stretched_cost(target, x, n, h, offset, spread, p, separable)
-            continue
-        for i in range(taps[0]):
-            for j in range(taps[1]):
-                base = ((first[0] + i) * n[1] + first[1] + j) * n[2] + first[2]
-                for l in range(taps[2]):
-                    share = w[0, i] * w[1, j] * w[2, l] * flat_scale[base + l]
-                    if share > 0.0:
-                        share *= mass[k] / norm
-                        flat_R[base + l] += share
-                        if costed:
-                            total += share * _stretched_cost(
-                                base + l, x, n, h, offset, spread, p, separable
-                            )
+        tap = 0
+        for i in range(size[0]):
+            for j in range(size[1]):
+                base = ((first[k, 0] + i) * n[1] + first[k, 1] + j) * n[2] + first[k, 2]
+                for l in range(size[2]):
+                    norm += weights[k, tap] * flat_scale[base + l]
+                    tap += 1
+        rate = mass[k] / norm
+        tap = 0
+        for i in range(size[0]):
+            for j in range(size[1]):
+                base = ((first[k, 0] + i) * n[1] + first[k, 1] + j) * n[2] + first[k, 2]
+                for l in range(size[2]):
+                    share = rate * weights[k, tap] * flat_scale[base + l]
+                    flat_R[base + l] += share
+                    tap += 1
+                    if costed and share > 0.0:
+                        total += share * _stretched_cost(
+                            base + l, x, n, h, offset, spread, p, separable
+                        )
     return total
 
 
