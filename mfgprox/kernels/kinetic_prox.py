@@ -1,0 +1,119 @@
+"""The proximal step of the kinetic action |M|^p / theta^{p-1}, one space–time cell at a time.
+
+M holds the two face fluxes of each axis; |M|² = sum over axes of (left² + right²)/2. The dual set is
+alpha + c |beta|^q <= 0 with c = (p-1)/p^q, q = p/(p-1) (Legendre dual of the action); with the
+separable cost the sum over the axes of c |beta_axis|^q.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def euclidean_root(alpha, size, p, q, c):
+    """t >= 0 with t + (alpha + c t^q) c q t^{q-1} = size, lambda = alpha + c t^q >= 0.
+
+    Returns (lambda, t); (0, size) inside the dual set. Safeguarded Newton.
+    """
+    if p == 2.0:
+        if alpha + 0.25 * size * size <= 0.0:
+            return 0.0, size
+        low = 2.0 * math.sqrt(-alpha) if alpha < 0.0 else 0.0
+        # the cubic t³/8 + t (1 + alpha/2) = size is convex for t >= 0: Newton from above
+        t = min(size, 2.0 * size ** (1.0 / 3.0)) if alpha > -2.0 else size
+        t = max(t, low)
+        for _ in range(60):
+            f = t * (1.0 + 0.5 * alpha + 0.125 * t * t) - size
+            slope = 1.0 + 0.5 * alpha + 0.375 * t * t
+            step = f / slope if slope > 0.0 else 0.5 * (t - low)
+            new = max(t - step, low)
+            if abs(new - t) <= 1e-15 * (1.0 + t):
+                t = new
+                break
+            t = new
+        return max(alpha + 0.25 * t * t, 0.0), t
+    if alpha + c * size**q <= 0.0:
+        return 0.0, size
+    low, high = 0.0, size
+    if alpha < 0.0:
+        low = (-alpha / c) ** (1.0 / q)
+    t = 0.5 * (low + high)
+    for _ in range(100):
+        power = t ** (q - 1.0)
+        lam = alpha + c * t * power
+        f = t + lam * c * q * power - size
+        if f > 0.0:
+            high = t
+        else:
+            low = t
+        slope = 1.0 + (c * q * power) ** 2
+        if t > 0.0:
+            slope += lam * c * q * (q - 1.0) * power / t
+        new = t - f / slope
+        if not low < new < high:
+            new = 0.5 * (low + high)
+        if abs(new - t) <= 1e-15 * (1.0 + size):
+            t = new
+            break
+        t = new
+    return max(alpha + c * t**q, 0.0), t
+
+
+@njit(cache=True, nogil=True)
+def axis_root(lam, size, q, c):
+    """t in [0, size] with t + lam c q t^{q-1} = size (lam >= 0)."""
+    if size == 0.0 or lam == 0.0:
+        return size
+    low, high = 0.0, size
+    t = size / (1.0 + lam * c * q * size ** (q - 2.0))
+    for _ in range(100):
+        power = t ** (q - 1.0)
+        f = t + lam * c * q * power - size
+        if f > 0.0:
+            high = t
+        else:
+            low = t
+        slope = 1.0
+        if t > 0.0:
+            slope += lam * c * q * (q - 1.0) * power / t
+        new = t - f / slope
+        if not low < new < high:
+            new = 0.5 * (low + high)
+        if abs(new - t) <= 1e-15 * (1.0 + size):
+            return new
+        t = new
+    return t
+
+
+@njit(cache=True, nogil=True)
+def separable_root(alpha, size0, size1, size2, q, c):
+    """lambda >= 0 with lambda = alpha + sum c t_i(lambda)^q, t_i = axis_root; 0 in the dual set."""
+    top = alpha + c * (size0**q + size1**q + size2**q)
+    if top <= 0.0:
+        return 0.0
+    low, high = max(alpha, 0.0), top
+    lam = 0.5 * (low + high)
+    for _ in range(100):
+        f = lam - alpha
+        slope = 1.0
+        for size in (size0, size1, size2):
+            if size > 0.0:
+                t = axis_root(lam, size, q, c)
+                power = t ** (q - 1.0)
+                f -= c * t * power
+                if t > 0.0:
+                    slope += (c * q * power) ** 2 / (1.0 + lam * c * q * (q - 1.0) * power / t)
+        if f > 0.0:
+            high = lam
+        else:
+            low = lam
+        new = lam - f / slope
+        if not low < new < high:
+            new = 0.5 * (low + high)
+        if abs(new - lam) <= 1e-15 * (1.0 + top):
+            return new
+        lam = new
+    return lam

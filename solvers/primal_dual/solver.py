@@ -1,0 +1,121 @@
+"""Primal–dual Benamou–Brenier on nested staggered grids, in a density-weighted metric.
+
+Over-relaxed Chambolle–Pock / Douglas–Rachford iteration on (2.23); every iteration is a weighted
+Poisson problem in space and time and one proximal step per cell.
+Source: Baptista et al., Proximal optimal transport divergences, (2.23)-(2.25); Benamou and Brenier,
+Numer. Math. 84 (2000); Papadakis, Peyré and Oudet, SIAM J. Imaging Sci. 7 (2014).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mfgprox.problem import Problem
+from mfgprox.solution import Solution
+from mfgprox.solvers.iterate import Record
+from mfgprox.solvers.primal_dual import certificate
+from mfgprox.solvers.primal_dual.discretisation import Discretisation
+from mfgprox.solvers.primal_dual.iteration import Steps, advance, project, reweight
+from mfgprox.solvers.primal_dual.result import Outcome, assemble
+from mfgprox.solvers.primal_dual.state import State, begin, present, refine
+from mfgprox.tolerance import Status, Tolerance
+
+REWEIGHT_COLD = (30, 60, 90, 120)
+REWEIGHT = (25, 75, 150, 300, 600, 1200)
+"""Iterations on a grid after which the metric follows the density."""
+PATIENCE = 30
+"""Certificates in a row without a smaller gap after which a solve has stalled."""
+
+
+@dataclass(frozen=True)
+class PrimalDual:
+    """The settings.
+
+    sigma: ratio of dual to primal step in units of the problem; relaxation: over-relaxation, below
+    2; coarsest_iterations, iterations: steps on the coarsest and on the other grids but the last;
+    certify: steps between certificates on the last grid; floor: smallest weight of the metric.
+    Raises ValueError for values out of range.
+    """
+
+    sigma: float = 10.0
+    relaxation: float = 1.8
+    coarsest_iterations: int = 150
+    iterations: int = 40
+    certify: int = 10
+    floor: float = 1e-6
+    name = "primal-dual"
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("sigma", 0.0, math.inf), ("relaxation", 0.0, 2.0), ("floor", 0.0, 1.0)):
+            value = getattr(self, name)
+            if not low < value < high:
+                raise ValueError(f"{name} must be above {low:g} and below {high:g}; got {value}")
+        for name in ("coarsest_iterations", "iterations", "certify"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+
+    @property
+    def steps(self) -> Steps:
+        return Steps(self.sigma, self.relaxation, floor=self.floor)
+
+    def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> State:
+        """The state before the first step: cold on the coarsest grid, or `start` on the last."""
+        return begin(problem, start, self.steps)
+
+    def step(self, problem: Problem, state: State, tolerance: Tolerance) -> Record:
+        """One over-relaxed step on the present grid; goes on to the next grid when done."""
+        d = present(problem, state)
+        cold = state.level == 0 and state.levels > 1
+        if state.steps in (REWEIGHT_COLD if state.level == 0 else REWEIGHT):
+            reweight(d, state.iterate, self.steps)
+        residual = advance(d, state.iterate, self.steps)
+        state.steps += 1
+        level, primal, dual = state.level, math.nan, math.nan
+        done = state.steps >= (self.coarsest_iterations if cold else self.iterations)
+        next_to_last = state.level == state.levels - 2
+        if (state.last and state.steps % self.certify == 0) or (done and next_to_last):
+            primal, dual = certify(d, state, self.steps)
+        stalled = state.last and state.idle >= PATIENCE
+        if done and not state.last:
+            refine(problem, state, self.steps)
+        return Record(level, state.levels, primal, dual, residual, stalled=stalled)
+
+    def finish(
+        self,
+        problem: Problem,
+        state: State,
+        status: Status,
+        iterations: int,
+        history: dict[str, np.ndarray],
+    ) -> Solution:
+        """The best certified pair and potential on the problem's own grid."""
+        while not state.last:
+            refine(problem, state, self.steps)
+        d = present(problem, state)
+        if state.upper is None or state.lower is None:
+            certify(d, state, self.steps)
+        return assemble(d, state, Outcome(self.name, status, iterations, history))
+
+
+def certify(d: Discretisation, state: State, steps: Steps) -> tuple[float, float]:
+    """Primal and dual value in the problem's units, the best on this grid so far."""
+    phi = state.iterate.phi.copy()
+    rho = np.maximum(project(d, state.iterate, steps, phi), 0.0)
+    u = -steps.sigma * phi
+    upper = certificate.upper(d, state.iterate, steps)
+    terminal = u[-1] + 0.5 / d.slabs * d.hamiltonian(u[-1:])[0]
+    damping = certificate.damping_around(d, rho, u)
+    envelope = certificate.envelope(upper.rho)
+    lower = certificate.lower(d, terminal, u, damping, envelope)
+    better_above = state.upper is None or upper.value < state.upper.value
+    better_below = state.lower is None or lower.value > state.lower.value
+    if better_above:
+        state.upper = upper
+    if better_below:
+        state.lower = lower
+    state.idle = 0 if better_above or better_below else state.idle + 1
+    assert state.upper is not None and state.lower is not None
+    return state.upper.value * d.unit, state.lower.value * d.unit
