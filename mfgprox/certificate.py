@@ -19,7 +19,7 @@ from mfgprox.problem import Problem
 from mfgprox.quadrature import Divided, by_formula, cut_off_error
 from mfgprox.transform import SplinePotential, c_transform
 
-NEGLIGIBLE = 1e-14
+NEGLIGIBLE = 1e-12
 """Share of the mass of P that the sums may leave out."""
 TRUSTED = (0.0, 1e-10)
 """A potential is believed where its R exceeds this share of the largest; elsewhere it is redone."""

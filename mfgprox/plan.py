@@ -20,6 +20,8 @@ from mfgprox.problem import Problem
 from mfgprox.quadrature import Divided, centres_of_mass
 from mfgprox.transform import SplinePotential
 
+NEGLIGIBLE = 1e-9
+"""Share of the mass of P that a plan may leave out."""
 MAX_NODES = 60_000
 MAX_PARTS = 4
 REACH = {1: 12, 2: 5, 3: 2}
@@ -54,7 +56,7 @@ class _Layout:
         grid = problem.grid
         parts = parts_for(problem)
         divided = Divided.of(problem, parts)
-        nodes = divided.carrying(1e-12)
+        nodes = divided.carrying(NEGLIGIBLE)
         mass = divided.mass.ravel()[nodes]
         _, places = potential.c_transform(parts, nodes)
         U = -potential.values.reshape(grid.shape)
@@ -174,7 +176,8 @@ class _Plan:
 
 def parts_for(problem: Problem) -> int:
     """Parts per cell and axis: as many as are affordable."""
-    carrying = max(1, np.count_nonzero(problem.P / problem.P.max() > 1e-12))
+    mass = problem.P * problem.grid.cell_volume
+    carrying = max(1, int(np.count_nonzero(mass > NEGLIGIBLE / mass.size)))
     affordable = int((MAX_NODES / carrying) ** (1.0 / problem.grid.dimension))
     return max(1, min(affordable, MAX_PARTS))
 

@@ -61,8 +61,7 @@ class Divided:
 
     def carrying(self, share: float) -> np.ndarray:
         """Flat indices of the parts that carry mass of P, all but less than `share` of it."""
-        floor = share * self.mass.max() / self.mass.size
-        return np.flatnonzero(self.mass.ravel() > floor)
+        return np.flatnonzero(self.mass.ravel() > share / self.mass.size)
 
 
 def centres_of_mass(problem: Problem) -> np.ndarray:

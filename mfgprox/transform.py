@@ -17,7 +17,7 @@ from mfgprox.cost import Cost
 from mfgprox.kernels.spline import polish, polish_threaded
 from mfgprox.kernels.transforms import euclidean_pairs, power_lines, quadratic_lines
 
-THREADED_NODES = 200_000
+THREADED_NODES = 30_000
 
 
 def c_transform(
