@@ -173,30 +173,48 @@ def damping_around(d: Discretisation, rho: np.ndarray, u: np.ndarray) -> Damping
     return Damping(weight, width, caps)
 
 
-def lower(
-    d: Discretisation, terminal: np.ndarray, phi: np.ndarray, damping: Damping, envelope: np.ndarray
-) -> Lower:
-    """The dual chain from U_1 = terminal (N,), started from potentials phi (K, N) near it."""
-    half = 0.5 / d.slabs
+def lower(d: Discretisation, phi: np.ndarray, damping: Damping, bound: np.ndarray) -> Lower:
+    """The better of two dual chains near the potentials phi (K, N) of the iterate, over the
+    densities below bound (K + 1, N): one follows the backward equation from U_1 where there is mass,
+    the other takes phi as it is."""
+    change = d.hamiltonian(phi) * (0.5 / d.slabs)
+    U = np.empty((d.slabs + 1, d.cells))
+    U[:-1], U[-1] = phi - change, phi[-1] + change[-1]
+    excess = np.maximum(phi[:-1] + change[:-1] - U[1:-1], 0.0)
+    taken = _valued(d, U, float((bound[1:-1] * excess).sum()))
+    followed = _followed(d, U[-1], phi, damping, bound)
+    return followed if followed is not None and followed.value > taken.value else taken
+
+
+def _valued(d: Discretisation, U: np.ndarray, charge: float) -> Lower:
+    """The dual value of a chain; charge: sum of its violations times the bound of the density."""
     volume = d.problem.grid.cell_volume
+    _, information = d.problem.divergence.gibbs(U[-1], d.log_Q, d.epsilon, volume)
+    value = float((d.P * U[0]).sum() * volume) - information
+    return Lower(value - charge * volume, U - information, charge * volume)
+
+
+def _followed(
+    d: Discretisation, terminal: np.ndarray, phi: np.ndarray, damping: Damping, bound: np.ndarray
+) -> Lower | None:
+    """The chain from U_1 = terminal (N,); None when it is not finite."""
+    half = 0.5 / d.slabs
     U = np.empty((d.slabs + 1, d.cells))
     U[-1] = capped(d, terminal, damping.caps)
     charge = 0.0
     tolerance = SLACK * (1.0 + float(np.ptp(terminal)))
     for k in range(d.slabs - 1, -1, -1):
         u = phi[k].copy()
-        viscosity = damping.width[:, None] * damping.weight[k]
         certificates.half_step(
-            U[k + 1], half, *d.cost, *d.geometry, viscosity, PULL * damping.weight[k]**2, phi[k], u, tolerance, SWEEPS
-        )
+            U[k + 1], half, *d.cost, *d.geometry, damping.width[:, None] * damping.weight[k],
+            PULL * damping.weight[k] ** 2, phi[k], u, tolerance, SWEEPS,
+        )  # fmt: skip
+        if not np.isfinite(u).all():
+            return None
         change = half * d.hamiltonian(u[None])[0]
-        charge += float((envelope[k + 1] * np.maximum(u + change - U[k + 1], 0.0)).sum()) * volume
+        charge += float((bound[k + 1] * np.maximum(u + change - U[k + 1], 0.0)).sum())
         U[k] = u - change
-        if not np.isfinite(charge):
-            raise FloatingPointError("the dual chain is not finite")
-    _, information = d.problem.divergence.gibbs(U[-1], d.log_Q, d.epsilon, volume)
-    value = float((d.P * U[0]).sum() * volume) - information
-    return Lower(value - charge, U - information, charge)
+    return _valued(d, U, charge)
 
 
 def _slopes(d: Discretisation, weight: np.ndarray, u: np.ndarray) -> np.ndarray:

@@ -42,8 +42,8 @@ class Steps:
 
     sigma: float = 10.0
     relaxation: float = 1.8
-    projection: float = 1e-3
-    floor: float = 1e-5
+    projection: float = 1e-6
+    floor: float = 1e-6
 
 
 def metric(d: Discretisation, rho: np.ndarray, floor: float) -> np.ndarray:

@@ -106,10 +106,8 @@ def certify(d: Discretisation, state: State, steps: Steps) -> tuple[float, float
     rho = np.maximum(project(d, state.iterate, steps, phi), 0.0)
     u = -steps.sigma * phi
     upper = certificate.upper(d, state.iterate, steps)
-    terminal = u[-1] + 0.5 / d.slabs * d.hamiltonian(u[-1:])[0]
     damping = certificate.damping_around(d, rho, u)
-    envelope = certificate.envelope(upper.rho)
-    lower = certificate.lower(d, terminal, u, damping, envelope)
+    lower = certificate.lower(d, u, damping, certificate.envelope(upper.rho))
     better_above = state.upper is None or upper.value < state.upper.value
     better_below = state.lower is None or lower.value > state.lower.value
     if better_above:
