@@ -59,11 +59,12 @@ def save(
         "case": case_text,
         "solver": solver,
         "settings": _canonical(settings),
-        "iterations": progress.iterations,
     }
 
     def fill(file: h5py.File) -> None:
-        file.attrs.update(attributes)
+        for name, value in attributes.items():
+            hdf5.write_text(file, name, value)
+        file.attrs["iterations"] = np.int64(progress.iterations)
         text = np.frombuffer(json.dumps(document).encode(), "u1")
         hdf5.write_array(file, "tree", text, text.shape, **hdf5.COMPRESSION)
         group = file.create_group("arrays")
@@ -80,13 +81,13 @@ def load(path: str | Path, *, case_text: str, solver: str, settings: Any = None)
     missing, foreign, cut off or damaged.
     """
     with hdf5.reading(path, CheckpointError) as file:
-        if file.attrs.get("format") != FORMAT:
+        if hdf5.format_of(file) != FORMAT:
             raise CheckpointError("not a checkpoint of mfgprox")
         for name, wanted in (
             ("format_version", FORMAT_VERSION),
             ("mfgprox_version", mfgprox.__version__),
             ("solver", solver),
-            ("case", case_text),
+            ("case", hdf5.plain(case_text)),
             ("settings", _canonical(settings)),
         ):
             _require_same(name, hdf5.attribute(file, name, str), wanted)

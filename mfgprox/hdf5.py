@@ -2,7 +2,9 @@
 
 Writing happens in memory: the image of a file is complete before a byte of it reaches the disk, and
 the same content gives the same bytes. Reading trusts nothing: no links that lead elsewhere, no
-virtual or external data, no array that is larger than its stored bytes can hold.
+virtual or external data, no array that is larger than its stored bytes can hold. Text has a fixed
+length: HDF5 keeps text of any length in heaps without checksums, in which one flipped byte can
+send the library into an endless loop.
 """
 
 from __future__ import annotations
@@ -68,20 +70,45 @@ def reading(path: str | Path, error: type[HDF5Error]) -> Iterator[h5py.File]:
         raise error(f"{path}: damaged or not readable ({reason})") from problem
 
 
-def attribute(group: h5py.Group, name: str, kind: type) -> Any:
+def write_text(target: h5py.HLObject, name: str, text: str) -> None:
+    """A text attribute of fixed length; NUL and halves of surrogate pairs are replaced."""
+    content = plain(text).encode()
+    target.attrs.create(name, content, dtype=h5py.string_dtype("utf-8", max(len(content), 1)))
+
+
+def plain(text: str) -> str:
+    """Text as HDF5 can hold it."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def attribute(target: h5py.HLObject, name: str, kind: type) -> Any:
     """An attribute as str, float or int. Raises HDF5Error where it is missing or another kind."""
-    if name not in group.attrs:
-        raise HDF5Error(f"the attribute {name!r} is missing")
-    value = group.attrs[name]
+    value = attribute_value(target, name)
     if kind is str:
-        if not isinstance(value, str):
-            raise HDF5Error(f"the attribute {name!r} is not text")
-        return value
+        if not isinstance(value, bytes):
+            raise HDF5Error(f"the attribute {name!r} is not text of a fixed length")
+        return value.decode()
     if not isinstance(value, np.number) or np.iscomplexobj(value):
         raise HDF5Error(f"the attribute {name!r} is not a number")
     if kind is int and not isinstance(value, np.integer):
         raise HDF5Error(f"the attribute {name!r} is not a whole number")
     return kind(value)
+
+
+def attribute_value(target: h5py.HLObject, name: str) -> Any:
+    """An attribute of numbers or text of fixed length. Raises HDF5Error for any other."""
+    if name not in target.attrs:
+        raise HDF5Error(f"the attribute {name!r} is missing")
+    kind = target.attrs.get_id(name).get_type()
+    text = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+    if not text and not isinstance(kind, h5py.h5t.TypeIntegerID | h5py.h5t.TypeFloatID):
+        raise HDF5Error(f"the attribute {name!r} is neither a number nor text of a fixed length")
+    return target.attrs[name]
+
+
+def format_of(file: h5py.File) -> str:
+    """What the file says it is; empty where it says nothing."""
+    return attribute(file, "format", str) if "format" in file.attrs else ""
 
 
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset:

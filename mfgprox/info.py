@@ -23,15 +23,15 @@ def describe(path: str | Path) -> str:
     Nothing is recomputed. Raises StorageError for a file that this package did not write.
     """
     with hdf5.reading(path, StorageError) as file:
-        match file.attrs.get("format"):
+        match hdf5.format_of(file):
             case layout.FORMAT:
-                rows = _result(file)
+                dimension = restore_grid(file).dimension
+                rows = [*_result(file), ("", ""), *_datasets(file, dimension)]
             case checkpoint.FORMAT:
-                rows = _checkpoint(file)
+                rows = [*_checkpoint(file), ("", ""), *_datasets(file)]
             case _:
                 raise StorageError("neither a result file nor a checkpoint of mfgprox")
         rows = [("file", f"{path}, {_size(Path(path).stat().st_size)}"), *rows]
-        rows += [("", ""), *_datasets(file)]
         case = attribute(file, "case", str)
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {text}".rstrip() for name, text in rows]
@@ -88,18 +88,17 @@ def _solver(file: h5py.File) -> str:
     return f"{attribute(file, 'solver', str)}, {iterations} iterations"
 
 
-def _datasets(file: h5py.File) -> Rows:
+def _datasets(file: h5py.File, dimension: int = 0) -> Rows:
     """Name, shape with the names of its axes, and meaning of what lies in the root and below."""
     rows: Rows = []
 
     def visit(name: str, found: h5py.HLObject) -> None:
         if isinstance(found, h5py.Dataset) and not name.startswith("VTKHDF"):
-            axes = [
-                dimension[0].name.split("/")[-1] if len(dimension) else ""
-                for dimension in found.dims
-            ]
-            shape = ", ".join(f"{a} {n}".strip() for a, n in zip(axes, found.shape, strict=True))
-            meaning = found.attrs.get("long_name", "")
+            axes = layout.axes_of(name, dimension)
+            named = axes if len(axes) == found.ndim else [""] * found.ndim
+            shape = ", ".join(f"{a} {n}".strip() for a, n in zip(named, found.shape, strict=True))
+            known = "long_name" in found.attrs
+            meaning = attribute(found, "long_name", str) if known else ""
             rows.append((name, f"({shape}) {found.dtype}  {meaning}"))
 
     file.visititems(visit)

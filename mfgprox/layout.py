@@ -49,13 +49,12 @@ def fill(file: h5py.File, solution: Solution, levels: list[int], momentum: bool)
     """
     problem, grid = solution.problem, solution.problem.grid
     times = solution.times[levels]
-    space = AXES[: grid.dimension][::-1]
     _write_attributes(file, solution)
     _write_scale(file, "time", times, "T", "time")
     for axis, letter in enumerate(AXES[: grid.dimension]):
         _write_scale(file, letter, grid.centers(axis), letter.upper(), f"cell centres, {letter}")
     for name, field in (("rho", solution.rho), ("U", solution.U)):
-        _write_field(file, name, field[levels], ("time", *space))
+        _write_field(file, name, field[levels], grid.dimension)
     fields = {
         "P": problem.P,
         "Q": problem.Q,
@@ -65,7 +64,7 @@ def fill(file: h5py.File, solution: Solution, levels: list[int], momentum: bool)
         "log_Q": problem.log_Q,
     }
     for name, field in fields.items():
-        _write_field(file, name, field, tuple(space))
+        _write_field(file, name, field, grid.dimension)
     for name, sampled in zip("PQ", problem.samples, strict=True):
         file[name].attrs["cut_off"] = sampled.cut_off
         file[name].attrs["smooth"] = np.int8(sampled.smooth)
@@ -103,7 +102,10 @@ def _write_attributes(file: h5py.File, solution: Solution) -> None:
     }
     attributes |= {name: np.float64(getattr(solution, name)) for name in VALUES}
     for name, value in attributes.items():
-        file.attrs[name] = plain(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            hdf5.write_text(file, name, value)
+        else:
+            file.attrs[name] = value
 
 
 def _inputs(problem: Problem) -> dict[str, str]:
@@ -116,32 +118,40 @@ def _inputs(problem: Problem) -> dict[str, str]:
         return {}
 
 
-def plain(text: str) -> str:
-    """Text that HDF5 can hold: no NUL, no half of a surrogate pair."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-
-
 def _write_scale(
     group: h5py.Group, name: str, values: np.ndarray, axis: str, long_name: str
 ) -> None:
     scale = group.create_dataset(name, data=values, track_times=False)
     scale.make_scale(name)
-    scale.attrs["units"] = "1"
-    scale.attrs["long_name"] = long_name
+    hdf5.write_text(scale, "units", "1")
+    hdf5.write_text(scale, "long_name", long_name)
     if axis:
-        scale.attrs["axis"] = axis
+        hdf5.write_text(scale, "axis", axis)
 
 
-def _write_field(file: h5py.File, name: str, data: np.ndarray, scales: tuple[str, ...]) -> None:
+def axes_of(name: str, dimension: int) -> tuple[str, ...]:
+    """The scales of a dataset, in the order of its axes; none for what is a scale itself."""
+    space = AXES[:dimension][::-1]
+    if name in ("rho", "U"):
+        return ("time", *space)
+    if name in NAMES:
+        return tuple(space)
+    if name in ("mx", "my", "mz"):
+        return ("time_interval", *(f"{a}_face" if a == name[1] else a for a in space))
+    return ()
+
+
+def _write_field(file: h5py.File, name: str, data: np.ndarray, dimension: int) -> None:
     """A float64 dataset with its scales, in chunks of one time level."""
+    scales = axes_of(name, dimension)
     data = np.ascontiguousarray(data, "f8")
     in_time = scales[0].startswith("time")
     chunks = (1, *data.shape[1:]) if in_time else data.shape
     field = hdf5.write_array(file, name, data, chunks, **hdf5.COMPRESSION)
-    for dimension, scale in zip(field.dims, scales, strict=True):
-        dimension.attach_scale(file[scale])
-    field.attrs["units"] = "1"
-    field.attrs["long_name"] = NAMES[name] if name in NAMES else f"momentum along {name[-1]}"
+    for axis, scale in zip(field.dims, scales, strict=True):
+        axis.attach_scale(file[scale])
+    hdf5.write_text(field, "units", "1")
+    hdf5.write_text(field, "long_name", NAMES.get(name, f"momentum along {name[-1]}"))
 
 
 def _write_momentum(file: h5py.File, solution: Solution) -> None:
@@ -156,8 +166,7 @@ def _write_momentum(file: h5py.File, solution: Solution) -> None:
                 f"{momentum_shape(grid, axis)}"
             )
         _write_scale(file, f"{letter}_face", grid.edges(axis), "", f"cell faces, {letter}")
-        space = [a + "_face" * (a == letter) for a in AXES[: grid.dimension][::-1]]
-        _write_field(file, f"m{letter}", field, ("time_interval", *space))
+        _write_field(file, f"m{letter}", field, grid.dimension)
 
 
 def momentum_shape(grid: Grid, axis: int) -> tuple[int, ...]:

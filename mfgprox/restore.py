@@ -19,7 +19,7 @@ from mfgprox.cost import Cost
 from mfgprox.density import ArrayDensity, Sampled
 from mfgprox.divergence import by_name
 from mfgprox.grid import Grid
-from mfgprox.hdf5 import HDF5Error, attribute, dataset, read_array
+from mfgprox.hdf5 import HDF5Error, attribute, attribute_value, dataset, read_array
 from mfgprox.problem import Problem
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def restore_grid(file: h5py.File) -> Grid:
     """The grid that the root attributes lower, upper, cells and time_steps describe."""
     axes = {}
     for name in ("lower", "upper", "cells"):
-        value = file.attrs.get(name)
-        if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind not in "fi":
-            raise HDF5Error(f"the attribute {name!r} is missing or not a list of numbers")
+        value = attribute_value(file, name)
+        if not isinstance(value, np.ndarray) or value.ndim != 1:
+            raise HDF5Error(f"the attribute {name!r} is not a list of numbers")
         axes[name] = tuple(value.tolist())
     return Grid(**axes, time_steps=attribute(file, "time_steps", int))
 

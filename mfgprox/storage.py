@@ -16,7 +16,7 @@ import numpy as np
 
 from mfgprox import atomic, hdf5
 from mfgprox.grid import AXES, Grid
-from mfgprox.layout import FORMAT, FORMAT_VERSION, VALUES, fill, momentum_shape, plain
+from mfgprox.layout import FORMAT, FORMAT_VERSION, VALUES, fill, momentum_shape
 from mfgprox.restore import restore_problem
 from mfgprox.solution import HISTORY_COLUMNS, Certificate, Solution
 from mfgprox.tolerance import Status
@@ -103,7 +103,7 @@ def same_case(path: str | Path, text: str) -> bool:
     try:
         with hdf5.reading(path, StorageError) as file:
             require_format(file, FORMAT, "a result file of mfgprox")
-            return bool(text) and hdf5.attribute(file, "case", str) == plain(text)
+            return bool(text) and hdf5.attribute(file, "case", str) == hdf5.plain(text)
     except StorageError:
         return False
 
@@ -119,7 +119,7 @@ def kept_levels(levels: int, snapshots: int | None) -> list[int]:
 
 def require_format(file: h5py.File, name: str, called: str) -> None:
     """Raise HDF5Error unless the file says that it is of this format, in a version known here."""
-    if file.attrs.get("format") != name:
+    if hdf5.format_of(file) != name:
         raise hdf5.HDF5Error(f"not {called}")
     version = hdf5.attribute(file, "format_version", str)
     if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
