@@ -53,7 +53,7 @@ def pair_of(response: Response) -> Average:
             for k in range(level.steps):
                 continuity.face_momentum(
                     response.U, response.mobility, response.rho, k, axis, level.inverse[axis],
-                    level.constant, 1.0, m[k],
+                    1.0, m[k],
                 )  # fmt: skip
         momentum.append(m)
     return Average(response.rho, momentum)

@@ -9,15 +9,13 @@ from scipy.interpolate import make_interp_spline
 
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
-from mfgprox.solvers.fictitious_level import CFL_LIMIT, Response
+from mfgprox.solvers.fictitious_level import Response
 
 COARSEST = 24
 """The coarsest grid has at most this many cells on any axis, about."""
 WITH_MASS = 1e-8
-"""Cells with less than this share of the largest density do not set the speeds."""
+"""Cells with less than this share of the largest density do not set the speed."""
 SPEED_MARGIN = 1.3
-NEARLY = 1.1
-"""A count of steps is rounded down to the written levels if it exceeds them by less."""
 
 
 def nested(problem: Problem, most: int | None = None) -> list[Problem]:
@@ -35,37 +33,28 @@ def coarsening(fine: Grid, coarse: Grid) -> float:
     return math.prod(ratios) ** (1.0 / len(ratios))
 
 
-def box_speeds(problem: Problem) -> np.ndarray:
-    """Speeds that cross the box in unit time, x first: none in an optimum is larger."""
-    return np.subtract(problem.grid.upper, problem.grid.lower)
-
-
-def used_speeds(response: Response) -> np.ndarray:
-    """Largest speeds per axis, x first, where the Gibbs density has mass, with a margin."""
-    level, problem = response.level, response.level.problem
+def used_speed(response: Response) -> float:
+    """The largest speed that U_1 drives where its Gibbs density has mass."""
+    problem = response.level.problem
     grid = problem.grid
     u = response.potential.reshape(grid.shape)
     mass = response.gibbs.reshape(grid.shape)
-    held = mass > WITH_MASS * mass.max()
     slopes = []
     for axis in range(grid.dimension):
         a = grid.dimension - 1 - axis
         rise = np.abs(np.diff(u, axis=a)) / grid.spacing[axis]
-        zero = np.zeros_like(u).take([0], a)
+        none = np.zeros_like(u).take([0], a)
         slopes.append(
-            np.maximum(np.concatenate([zero, rise], a), np.concatenate([rise, zero], a)) * held
+            np.maximum(np.concatenate([none, rise], a), np.concatenate([rise, none], a))
         )
-    speeds = [np.abs(v).max() for v in problem.cost.velocity(slopes)]
-    if level.separable or problem.p >= 2.0:
-        # A large slope along one axis slows the others down for p < 2, so take them one by one.
-        speeds = [(s.max() / problem.p) ** (1.0 / (problem.p - 1.0)) for s in slopes]
-    speeds = [SPEED_MARGIN * s + h for s, h in zip(speeds, grid.spacing, strict=True)]
-    return np.minimum(speeds, box_speeds(problem))
+    speed = np.sqrt(sum(np.square(v) for v in problem.cost.velocity(slopes)))
+    return float(speed[mass > WITH_MASS * mass.max()].max())
 
 
-def stable_steps(grid: Grid, speeds: np.ndarray) -> float:
-    """Time steps that keep the CFL number of these speeds within the limit."""
-    return float((speeds / np.array(grid.spacing)).sum()) / CFL_LIMIT
+def next_speed(response: Response) -> float:
+    """The bound on speeds for the next grid: with a margin and a cell to spare, within the box."""
+    grid = response.level.problem.grid
+    return min(grid.diameter, SPEED_MARGIN * used_speed(response) + 2.0 * max(grid.spacing))
 
 
 def whole_steps(grid: Grid, least: float) -> int:

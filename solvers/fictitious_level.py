@@ -10,6 +10,7 @@ Source: Baptista et al., Proximal optimal transport divergences, (2.23)-(2.25) a
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -21,45 +22,47 @@ CFL_LIMIT = 0.99
 """Below 1, so that a density stays non-negative after rounding."""
 
 
-class Level:
-    """A problem on its grid with a fixed number of internal time steps and a Lipschitz cap.
+def stable_steps(problem: Problem, speed: float) -> int:
+    """The least number of time steps with which the sweeps are monotone for speeds up to `speed`."""
+    widths = np.array(problem.grid.spacing)
+    if problem.cost.separable:
+        rate = np.sqrt(2.0) * (1.0 / widths).sum()
+    else:
+        rate = np.sqrt(2.0 * (1.0 / widths**2).sum())
+    return max(1, math.ceil(speed * float(rate) / CFL_LIMIT))
 
-    speeds: the largest speed per axis, x first, that the cap on U_1 allows. The cap makes the
-    terminal cost  inf_S { epsilon D_f(S‖Q) + price of moving R to S at the capped slopes }: the
-    same problem as long as nothing is moved (`Response.moved_mass`). Where Q has no mass, U_1 is
-    not an unknown but the steepest continuation that the cap allows.
+
+class Level:
+    """A problem on its grid with speeds up to `speed` and a fixed number of internal time steps.
+
+    Where Q has no mass, U_1 is not an unknown but the steepest continuation that its Lipschitz cap
+    allows, the slope that drives `speed` along every axis: the terminal cost is then
+    inf_S { epsilon D_f(S‖Q) + price of moving R to S at that slope }, the same where R lies in
+    supp Q. Raises ValueError for fewer steps than the sweeps need.
     """
 
-    def __init__(self, problem: Problem, steps: int, speeds: np.ndarray) -> None:
-        self.problem, self.steps, self.speeds = problem, steps, np.asarray(speeds, float)
+    def __init__(self, problem: Problem, steps: int, speed: float) -> None:
+        if steps < stable_steps(problem, speed):
+            raise ValueError(
+                f"{steps} time steps are too few for speed {speed:g}: at least "
+                f"{stable_steps(problem, speed)}"
+            )
+        self.problem, self.steps, self.speed = problem, steps, float(speed)
         grid, cost = problem.grid, problem.cost
         self.shape = grid.kernel_shape
         self.volume = grid.cell_volume
         self.inverse = 1.0 / np.array(grid.kernel_spacing)
-        self.separable = cost.separable and grid.dimension > 1 and cost.p != 2.0
-        self.constant = 0.5 if cost.p == 2.0 else 0.0
+        self.separable = cost.separable and grid.dimension > 1
         self.factors = self.inverse**2 / steps
         self.P = np.array(problem.P).reshape(self.shape)
         self.log_Q = np.array(problem.log_Q).reshape(self.shape)
         self.support = np.isfinite(self.log_Q)
-        if not self.support.all() and np.isfinite(problem.divergence.recession):
+        self.positive = bool(self.support.all())
+        if not self.positive and np.isfinite(problem.divergence.recession):
             raise ValueError(
                 "fictitious-play needs Q > 0 on the whole box for a divergence that lets mass "
                 f"stay where Q = 0 ({problem.divergence.name}); use another solver"
             )
-
-    @cached_property
-    def rises(self) -> np.ndarray:
-        """Largest rise of U_1 from cell to cell, (3,), z first: |∂_i U| <= p |z|^{p-2} |z_i| for a
-        displacement z within the speeds."""
-        grid, cost = self.problem.grid, self.problem.cost
-        size = self.speeds
-        if cost.p > 2.0 and not self.separable:
-            size = np.sqrt((self.speeds**2).sum())
-        slopes = cost.p * size ** (cost.p - 2.0) * self.speeds
-        rises = np.ones(3)
-        rises[3 - grid.dimension :] = (slopes * np.array(grid.spacing))[::-1]
-        return rises
 
     @cached_property
     def frozen_below(self) -> float:
@@ -68,11 +71,15 @@ class Level:
         p = self.problem.p
         return float((p * min(self.problem.grid.spacing) ** (p - 1.0)) ** 2) if p != 2.0 else 0.0
 
-    def admissible(self, potential: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The capped potential, continued where Q = 0, and the owner of each cell (flat index)."""
-        u = np.where(self.support, potential.reshape(self.shape), np.inf)
+    def admissible(self, potential: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """The potential, continued where Q = 0, and the owner of each cell (flat index)."""
+        u = potential.reshape(self.shape)
+        if self.positive:
+            return u, None
+        u = np.where(self.support, u, np.inf)
         owner = np.arange(u.size).reshape(self.shape)
-        hamilton_jacobi.lipschitz_cap(u, owner, self.rises)
+        rises = self.problem.cost.steepest(self.speed) / self.inverse
+        hamilton_jacobi.lipschitz_cap(u, owner, rises)
         return u, owner
 
     def integral(self, values: np.ndarray) -> float:
@@ -86,59 +93,49 @@ class Level:
 class Response:
     """The backward sweep from one U_1 and, on demand, the forward sweep with all that follows.
 
-    U, rho: (steps + 1, nz, ny, nx). cfl: the largest CFL number; dual is -inf where it exceeds the
-    limit, because the sweep is then not monotone.
+    wanted: U_1 before its continuation; U, rho: (steps + 1, nz, ny, nx); mobility: as in the kernel.
     """
 
     def __init__(self, level: Level, wanted: np.ndarray) -> None:
         problem = level.problem
-        self.level, self.wanted = level, wanted
+        self.level, self.wanted = level, wanted.reshape(level.shape)
         u, self.bound_by = level.admissible(wanted)
         self.U = np.empty((level.steps + 1, *level.shape))
+        self.mobility = np.empty((level.steps, 3 if level.separable else 1, *level.shape))
         self.U[-1] = u
-        self.cfl = hamilton_jacobi.backward_sweep(
-            self.U, level.inverse, problem.p, level.separable
+        hamilton_jacobi.backward_sweep(
+            self.U, self.mobility, level.inverse, problem.p, level.speed, level.separable
         )
-        self.dual = -np.inf
-        if self.cfl <= CFL_LIMIT:
-            self.gibbs, log_term = problem.divergence.gibbs(
-                u, level.log_Q, problem.epsilon, level.volume
-            )
-            self.log_term = float(log_term)
-            self.dual = level.integral(level.P * self.U[0]) - self.log_term
+        self.gibbs, log_term = problem.divergence.gibbs(
+            u, level.log_Q, problem.epsilon, level.volume
+        )
+        self.log_term = float(log_term)
+        self.dual = level.integral(level.P * self.U[0]) - self.log_term
 
     @property
     def potential(self) -> np.ndarray:
         return self.U[-1]
 
     @cached_property
-    def mobility(self) -> np.ndarray:
-        level = self.level
-        if level.constant > 0.0:
-            return np.zeros((1, 1, 1, 1, 1))
-        lines = 3 if level.separable else 1
-        G = np.empty((level.steps, lines, *level.shape))
-        hamilton_jacobi.mobilities(self.U, G, level.inverse, level.problem.p, level.separable)
-        return G
-
-    @cached_property
     def rho(self) -> np.ndarray:
         level = self.level
         rho = np.empty_like(self.U)
         rho[0] = level.P
-        continuity.forward_sweep(self.U, self.mobility, rho, level.factors, level.constant)
+        continuity.forward_sweep(self.U, self.mobility, rho, level.factors)
         return rho
 
     @cached_property
     def owner(self) -> np.ndarray | None:
         """The cell that each cell moves with, (nz, ny, nx) of flat indices; None if all are free.
 
-        Bound are the cells that the cap keeps down although more mass arrives than the potential
-        asks for; what is too much there moves on to the owner at the price of the cap.
+        Bound are the cells outside supp Q, and those inside that the cap keeps down although more
+        mass arrives than the potential asks for; what is too much there moves on to the owner at
+        the price of the cap.
         """
+        if self.bound_by is None:
+            return None
         cells = np.arange(self.potential.size).reshape(self.level.shape)
-        held = (self.bound_by != cells) & (self.rho[-1] >= self.gibbs)
-        return np.where(held, self.bound_by, cells) if held.any() else None
+        return np.where(self.rho[-1] >= self.gibbs, self.bound_by, cells)
 
     def spread(self, along: np.ndarray) -> np.ndarray:
         """A direction on all cells from its values on the free ones."""
@@ -166,13 +163,12 @@ class Response:
 
     @cached_property
     def kinetic(self) -> float:
-        """∫∫ rho |v|^p of the discrete pair, and the price of the move that the cap asks for."""
+        """∫∫ rho |v|^p of the discrete pair, and the price of the move onto supp Q.
+
+        The sweeps are adjoint: what the potential of the mass loses on its way is what it paid.
+        """
         level = self.level
-        total = 0.0
-        for k in range(level.steps):
-            total += level.integral(self.rho[k] * (self.U[k + 1] - self.U[k]))
-        total /= level.problem.p - 1.0
-        return total + level.integral((self.rho[-1] - self.pushed) * self.potential)
+        return level.integral(level.P * self.U[0]) - level.integral(self.pushed * self.potential)
 
     @cached_property
     def information(self) -> float:
@@ -190,7 +186,7 @@ class Response:
 
     @property
     def moved_mass(self) -> float:
-        """The mass that the cap moves on: none where the cap does not matter."""
+        """The mass that has not arrived in supp Q, or that the cap moves on within it."""
         return 0.5 * self.level.integral(np.abs(self.rho[-1] - self.pushed))
 
     @property
@@ -204,7 +200,7 @@ class Response:
         out = np.empty(level.shape)
         sensitivity.second_derivative(
             self.U, self.mobility, self.rho, along, self._tangent, out, level.inverse,
-            level.problem.p, level.frozen_below, level.constant,
+            level.problem.p, level.speed, level.frozen_below,
         )  # fmt: skip
         return -out
 

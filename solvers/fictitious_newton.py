@@ -14,6 +14,8 @@ from mfgprox.kernels.screened_poisson import ScreenedPoisson
 from mfgprox.solvers.fictitious_level import Level, Response
 
 TINY = 1e-300
+import os
+FLOOR=float(os.environ.get('FLOOR','1e-8'));FORCING=float(os.environ.get('FORCING','0.1'));MOST_PRODUCTS=int(os.environ.get('MOSTP','40'))
 SECANT = 1.01
 """Two densities closer than this ratio are moved apart to it before the secant is taken."""
 ARMIJO = 1e-4
@@ -33,7 +35,8 @@ def terminal_slope(response: Response) -> np.ndarray:
         problem.divergence.potential(R, level.log_Q, problem.epsilon) for R in (high, low)
     )
     rise = np.subtract(*potentials, out=np.ones(level.shape), where=level.support)
-    return np.where(level.support, (high - low) / rise, 0.0)
+    slope = np.where(level.support, (high - low) / rise, 0.0)
+    return slope + FLOOR * slope.max()
 
 
 def preconditioner(response: Response, slope: np.ndarray) -> ScreenedPoisson:
@@ -105,25 +108,23 @@ def direction(response: Response, forcing: float, most: int) -> tuple[np.ndarray
     return response.spread(step), level.integral(response.gradient * step), count
 
 
-def update(response: Response, forcing: float = 0.08, most: int = 40) -> tuple[Response, bool, float]:
+def update(response: Response, forcing: float = FORCING, most: int = MOST_PRODUCTS) -> tuple[Response, bool]:
     """One Newton step with backtracking on the dual value.
 
-    Returns the new response (the old one if no step improves), whether it improved, and the CFL
-    number that the full step would have had.
+    Returns the new response (the old one if no step improves) and whether it improved.
     """
     step, slope, _ = direction(response, forcing, most)
     if not np.isfinite(slope):
         raise FloatingPointError("the Newton direction is not finite")
     # Rounding in the dual value: without this allowance the last steps look like failures.
     allowance = 1e-14 * (abs(response.dual) + abs(response.log_term))
-    length, wanted = 1.0, 0.0
+    length = 1.0
     while length >= SMALLEST_STEP:
         candidate = response.level.respond(response.potential + length * step)
-        wanted = max(wanted, candidate.cfl)
         if candidate.dual >= response.dual + ARMIJO * length * slope - allowance:
-            return candidate, True, wanted
+            return candidate, True
         length *= 0.5
-    return response, False, wanted
+    return response, False
 
 
 def _sum(a: np.ndarray, b: np.ndarray) -> float:

@@ -20,7 +20,7 @@ from mfgprox.solvers import fictitious_averaging as averaging
 from mfgprox.solvers import fictitious_grids as grids
 from mfgprox.solvers import fictitious_newton as newton
 from mfgprox.solvers import fictitious_state as states
-from mfgprox.solvers.fictitious_level import CFL_LIMIT, Response
+from mfgprox.solvers.fictitious_level import Response
 from mfgprox.solvers.fictitious_result import Outcome, assemble
 from mfgprox.solvers.fictitious_state import State
 from mfgprox.solvers.iterate import Record
@@ -34,8 +34,8 @@ GAP, RESIDUAL = 1e-6, 1e-4
 the residual, which may be as large as the root of the gap."""
 LEVEL_STEPS = 40
 """An extrapolated grid, but the finest, is left after so many updates."""
-MOVED_MASS = 1e-6
-"""More mass than this moved by the cap means that the cap is too tight."""
+MOST_ENLARGEMENTS = 4
+"""How often the bound on speeds may be raised."""
 
 
 @dataclass(frozen=True)
@@ -88,16 +88,12 @@ class FictitiousPlay:
     def _newton(
         self, problem: Problem, state: State, response: Response, tolerance: Tolerance
     ) -> Record:
-        new, improved, cfl = newton.update(response)
-        if not improved and cfl > CFL_LIMIT:
-            record = _record(state, response, settled=False)
-            states.enlarge(problem, state, faster=1.0, longer=1.15)
-            return record
+        new, improved = newton.update(response)
         state.response, state.potentials[-1] = new, new.wanted
         settled = _settled(new, tolerance)
-        if settled and _too_tight(state, new):
+        if settled and _too_slow(state, new):
             record = _record(state, new, settled=False)
-            states.enlarge(problem, state, faster=1.25, longer=1.0)
+            states.speed_up(problem, state)
             return record
         return _record(state, new, settled=settled, stalled=not improved)
 
@@ -108,10 +104,6 @@ class FictitiousPlay:
         if state.average is None:
             state.average = averaging.pair_of(response)
         answer = averaging.respond_to(level, state.average)
-        if answer.cfl > CFL_LIMIT:
-            record = _record(state, response, settled=False)
-            states.enlarge(problem, state, faster=1.0, longer=1.15)
-            return record
         state.best_dual = max(state.best_dual, answer.dual)
         primal = averaging.primal(level, state.average)
         state.response, state.potentials[-1] = answer, answer.wanted
@@ -143,13 +135,12 @@ def _settled(response: Response, tolerance: Tolerance) -> bool:
     return near and response.residual <= RESIDUAL
 
 
-def _too_tight(state: State, response: Response) -> bool:
-    """Whether the cap moves mass on a grid that is extrapolated although it could be wider. Where
-    Q = 0 the cap always moves what has not arrived in supp Q at the end."""
+def _too_slow(state: State, response: Response) -> bool:
+    """Whether mass moves at the bound on speeds on a grid that is extrapolated."""
     level = response.level
-    wider = bool((level.speeds < grids.box_speeds(level.problem)).any())
-    counts = state.level >= state.first_extrapolated and level.support.all()
-    return counts and wider and response.moved_mass > MOVED_MASS
+    matters = state.level >= state.first_extrapolated and state.enlargements < MOST_ENLARGEMENTS
+    faster = level.speed < level.problem.grid.diameter
+    return matters and faster and grids.used_speed(response) > level.speed
 
 
 def _record(state: State, response: Response, **flags: bool) -> Record:

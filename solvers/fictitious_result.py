@@ -129,7 +129,7 @@ def written_momentum(response: Response) -> tuple[np.ndarray, ...]:
         for k in range(level.steps):
             continuity.face_momentum(
                 response.U, response.mobility, response.rho, k, kernel_axis,
-                level.inverse[kernel_axis], level.constant, 1.0 / count, m[k // count],
+                level.inverse[kernel_axis], 1.0 / count, m[k // count],
             )  # fmt: skip
         found.append(m.reshape(problem.grid.time_steps, *_faces(problem, axis)))
     return tuple(found)

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers import fictitious_grids as grids
 from mfgprox.solvers.fictitious_averaging import Average
-from mfgprox.solvers.fictitious_level import CFL_LIMIT, Level, Response
+from mfgprox.solvers.fictitious_level import Level, Response, stable_steps
 from mfgprox.solvers.iterate import TRANSIENT
 
 EXTRAPOLATED = 3
 """How many of the finest grids are solved to the end and enter the Richardson extrapolation."""
-MOST_ENLARGEMENTS = 20
+FINE_ENOUGH = 32
+"""A grid with fewer cells on every axis is too coarse for a first-order error."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class State:
     """Where a solve stands; the grid that is being solved is the last one reached.
 
     potentials: U_1 of every grid reached, before the cap, (nz, ny, nx), coarsest first.
-    steps, speeds: internal time steps and capped speeds (per axis, x first) of every grid reached.
+    steps, speeds: internal time steps and the bound on speeds of every grid reached.
     finest_steps: internal steps of the finest grid, 0 before they are known; those of the other
     extrapolated grids follow from it, so that time steps and widths shrink together.
     age: updates done on this grid. average: the averaged pair of this grid (averaging rules only).
@@ -35,7 +35,7 @@ class State:
     first_extrapolated: int
     potentials: list[np.ndarray] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
-    speeds: list[np.ndarray] = field(default_factory=list)
+    speeds: list[float] = field(default_factory=list)
     finest_steps: int = 0
     age: int = 0
     enlargements: int = 0
@@ -57,12 +57,12 @@ def begin(problem: Problem, start: Solution | None) -> State:
     """Cold: a constant potential on the coarsest grid. Warm: the potential of the start, on the
     grids that the extrapolation needs."""
     problems = grids.nested(problem, None if start is None else EXTRAPOLATED)
-    state = State(len(problems), max(0, len(problems) - EXTRAPOLATED), problems=problems)
+    state = State(len(problems), _first_extrapolated(problems), problems=problems)
     grid = problems[0].grid
     potential = np.zeros(grid.shape)
     if start is not None:
         potential = grids.resample(start.U[-1], start.problem.grid, grid)
-    _enter(problem, state, [potential], grids.box_speeds(problem))
+    _enter(problem, state, [potential], problem.grid.diameter)
     return state
 
 
@@ -77,81 +77,68 @@ def advance(problem: Problem, state: State) -> None:
     starts = grids.prolonged(
         potentials, [problems[i].grid for i in known], problems[level + 1].grid
     )
-    speeds = state.speeds[-1]
+    speed = state.speeds[-1]
     if level < state.first_extrapolated:
-        speeds = grids.used_speeds(current(problem, state))
-    _enter(problem, state, starts, speeds)
+        speed = grids.next_speed(current(problem, state))
+    _enter(problem, state, starts, speed)
 
 
-def enlarge(problem: Problem, state: State, faster: float, longer: float) -> None:
-    """Faster capped speeds and more time steps by these factors at least.
-
-    The extrapolated grids must shrink together, so they are begun again from the first of them.
-    Raises FloatingPointError when that has been done too often.
-    """
+def speed_up(problem: Problem, state: State) -> None:
+    """Begin the extrapolated grids again with faster speeds, from the first of them."""
     state.enlargements += 1
-    if state.enlargements > MOST_ENLARGEMENTS:
-        raise FloatingPointError("no number of time steps keeps the sweeps monotone")
-    kept = min(state.level, state.first_extrapolated) + 1
+    speed = grids.next_speed(current(problem, state))
+    kept = state.first_extrapolated + 1
     for values in (state.potentials, state.steps, state.speeds):
         del values[kept:]  # type: ignore[attr-defined]
-    speeds = np.minimum(faster * state.speeds[-1], grids.box_speeds(problem))
-    grid = _problems(problem, state)[state.level].grid
-    least = max(longer * state.steps[-1], grids.stable_steps(grid, speeds))
-    state.speeds[-1] = speeds
-    state.steps[-1] = math.ceil(least)
-    if state.level == state.first_extrapolated:
-        state.finest_steps = grids.whole_steps(
-            problem.grid, least * grids.coarsening(problem.grid, grid)
-        )
-        state.steps[-1] = _coarse_steps(problem.grid, grid, state.finest_steps)
+    state.finest_steps = 0
+    state.speeds[-1] = max(speed, state.speeds[-1])
+    state.steps[-1] = _steps(problem, state, state.level, state.speeds[-1])
     _restart(state)
 
 
 def current(problem: Problem, state: State) -> Response:
     """The best response on the current grid, computed when it is not there."""
-    while state.response is None:
-        response = _level(problem, state, state.level).respond(state.potentials[-1])
-        if response.cfl <= CFL_LIMIT:
-            state.response = response
-        else:
-            _lengthen(problem, state, response.cfl)
+    if state.response is None:
+        state.response = reached(problem, state, state.level)
     return state.response
 
 
 def reached(problem: Problem, state: State, level: int) -> Response:
     """The best response on any grid reached."""
-    if level == state.level:
-        return current(problem, state)
+    if level == state.level and state.response is not None:
+        return state.response
     return _level(problem, state, level).respond(state.potentials[level])
 
 
-def _enter(problem: Problem, state: State, starts: list[np.ndarray], speeds: np.ndarray) -> None:
+def _enter(problem: Problem, state: State, starts: list[np.ndarray], speed: float) -> None:
     """Begin the next grid from the best of the starts, by the dual value."""
-    grid = _problems(problem, state)[len(state.potentials)].grid
-    if len(state.potentials) < state.first_extrapolated:
-        steps = math.ceil(2.0 * grids.stable_steps(grid, speeds))
-    else:
-        if state.finest_steps == 0:
-            least = grids.stable_steps(problem.grid, speeds)
-            state.finest_steps = grids.whole_steps(problem.grid, least)
-        steps = _coarse_steps(problem.grid, grid, state.finest_steps)
-    state.steps.append(steps)
-    state.speeds.append(speeds)
-    level = _level(problem, state, len(state.potentials))
-    best = max((level.respond(start) for start in starts), key=lambda response: response.dual)
+    level = len(state.potentials)
+    state.speeds.append(speed)
+    state.steps.append(_steps(problem, state, level, speed))
+    rules = _level(problem, state, level)
+    best = max((rules.respond(start) for start in starts), key=lambda response: response.dual)
+    if not np.isfinite(best.dual):
+        raise FloatingPointError("the potential that the grid starts from is not finite")
     state.potentials.append(best.wanted)
     _restart(state)
-    if best.cfl <= CFL_LIMIT:
-        state.response = best
-    else:
-        _lengthen(problem, state, best.cfl)
+    state.response = best
 
 
-def _lengthen(problem: Problem, state: State, cfl: float) -> None:
-    if not math.isfinite(cfl):
-        raise FloatingPointError("the potential is not finite")
-    enlarge(problem, state, faster=1.0, longer=min(2.0, 1.05 * cfl / CFL_LIMIT))
+def _steps(problem: Problem, state: State, level: int, speed: float) -> int:
+    """Internal steps of a grid: on the extrapolated ones dt shrinks as the widths do."""
+    problems = _problems(problem, state)
+    least = stable_steps(problems[level], speed)
+    if level < state.first_extrapolated:
+        return least
+    if state.finest_steps == 0:
+        needed = [
+            stable_steps(p, speed) * grids.coarsening(problem.grid, p.grid)
+            for p in problems[state.first_extrapolated :]
+        ]
+        state.finest_steps = grids.whole_steps(problem.grid, max(needed))
+    return max(
+        least, round(state.finest_steps / grids.coarsening(problem.grid, problems[level].grid))
+    )
 
 
 def _restart(state: State) -> None:
@@ -159,8 +146,10 @@ def _restart(state: State) -> None:
     state.age, state.best_dual = 0, -math.inf
 
 
-def _coarse_steps(finest: Grid, grid: Grid, finest_steps: int) -> int:
-    return max(1, round(finest_steps / grids.coarsening(finest, grid)))
+def _first_extrapolated(problems: list[Problem]) -> int:
+    """The first of the grids to be extrapolated: fine enough, unless there are only two."""
+    fine = sum(max(p.grid.cells) >= FINE_ENOUGH for p in problems)
+    return max(0, len(problems) - max(2, min(EXTRAPOLATED, fine)))
 
 
 def _problems(problem: Problem, state: State) -> list[Problem]:

@@ -2,11 +2,11 @@
 
 With the mobility g = 2 G'(s) of hamilton_jacobi, mass leaves a cell through every face where its
 potential falls, at the speed g × slope: the flux over a face is upwind, so the step is conservative
-always and positive for CFL <= 1. At p = 2 the mobility is 1/2 everywhere and no array is kept.
+always and positive wherever the backward step is monotone.
 
-Arrays: rho (steps + 1, nz, ny, nx) densities, U alike, G (steps, 1 or 3, nz, ny, nx) mobilities
-(ignored if constant > 0). factors (3,): dt / width² per axis, z first. Equation: Baptista et al.,
-Proximal optimal transport divergences, (2.25).
+Arrays: rho (steps + 1, nz, ny, nx) densities, U alike, G (steps, 1 or 3, nz, ny, nx) mobilities.
+factors (3,): dt / width² per axis, z first. Equation: Baptista et al., Proximal optimal transport
+divergences, (2.25).
 """
 
 from __future__ import annotations
@@ -63,47 +63,42 @@ def forward_step(u, weight, rho, out, factors, scratch):
 
 
 @njit(cache=True)
-def weighted(G, k, rho, constant, weight):
+def weighted(G, k, rho, weight):
     """weight (1 or 3, nz, ny, nx) = mobility of step k × rho (nz, ny, nx)."""
     flat = rho.reshape(-1)
     for a in range(weight.shape[0]):
         target = weight[a].reshape(-1)
-        if constant > 0.0:
-            for i in range(flat.size):
-                target[i] = constant * flat[i]
-        else:
-            mobility = G[k, a].reshape(-1)
-            for i in range(flat.size):
-                target[i] = mobility[i] * flat[i]
+        mobility = G[k, a].reshape(-1)
+        for i in range(flat.size):
+            target[i] = mobility[i] * flat[i]
 
 
 @njit(cache=True)
-def forward_sweep(U, G, rho, factors, constant):
-    """Fill rho[1:] from rho[0]. Positive for a sweep U with CFL <= 1, mass kept to round-off."""
-    weight = np.empty((1 if constant > 0.0 else G.shape[1], *rho.shape[1:]))
+def forward_sweep(U, G, rho, factors):
+    """Fill rho[1:] from rho[0]. Positive for a monotone sweep U, mass kept to round-off."""
+    weight = np.empty((G.shape[1], *rho.shape[1:]))
     scratch = np.empty(rho.shape[3])
     for k in range(rho.shape[0] - 1):
-        weighted(G, k, rho[k], constant, weight)
+        weighted(G, k, rho[k], weight)
         forward_step(U[k + 1], weight, rho[k], rho[k + 1], factors, scratch)
 
 
 @njit(cache=True)
-def face_momentum(U, G, rho, k, axis, inverse, constant, share, out):
+def face_momentum(U, G, rho, k, axis, inverse, share, out):
     """Add share × the momentum of step k over the inner faces along an axis (0 z, 1 y, 2 x) to out.
 
     out: shape of a density with one face more along the axis; the outermost faces stay as they are.
     """
     nz, ny, nx = U.shape[1:]
     dz, dy, dx = (1 if axis == 0 else 0), (1 if axis == 1 else 0), (1 if axis == 2 else 0)
-    line = axis if (constant == 0.0 and G.shape[1] == 3) else 0
+    mobility = G[k, axis if G.shape[1] == 3 else 0]
     u, r = U[k + 1], rho[k]
     for z in range(dz, nz):
         for y in range(dy, ny):
             for x in range(dx, nx):
                 rise = (u[z, y, x] - u[z - dz, y - dy, x - dx]) * inverse
                 i, j, l = (z, y, x) if rise > 0.0 else (z - dz, y - dy, x - dx)
-                g = constant if constant > 0.0 else G[k, line, i, j, l]
-                out[z, y, x] -= share * rise * g * r[i, j, l]
+                out[z, y, x] -= share * rise * mobility[i, j, l] * r[i, j, l]
 
 
 @njit(cache=True)

@@ -1,9 +1,15 @@
-"""Monotone backward sweep of -∂_t U + H(∇U) = 0 and the Lipschitz cap of a potential.
+"""Monotone backward sweep of -∂_t U + H(∇U) = 0 with bounded speeds, and the Lipschitz cap.
 
 Scheme (Engquist and Osher; Osher and Sethian): U^k = u - dt H(s), u = U^{k+1}, with the upwind
 squares s_d = max(D⁻_d u, 0)² + min(D⁺_d u, 0)². Euclidean cost: H = G(Σ_d s_d); separable cost:
-H = Σ_d G(s_d); G(s) = (p-1) p^{-q} s^{q/2}, q = p/(p-1). No flux through the box: the one-sided
-difference over a boundary face is zero.
+H = Σ_d G(s_d); G is the Hamiltonian of |v|^p under the constraint |v| <= V on the outflow of a cell:
+(p-1) p^{-q} s^{q/2}, q = p/(p-1), up to the square s_V = (p V^{p-1})² of the gradient that drives the
+speed V, and V √s - V^p beyond. No flux through the box: the one-sided difference over a boundary
+face is zero.
+
+The bound makes every sweep monotone, whatever U_1: a cell loses mass at the rate Σ α/h with
+|α| <= V over its up to 2d outflows, so dt V (2 Σ_d 1/h_d²)^{1/2} <= 1 suffices (separable:
+dt V √2 Σ_d 1/h_d <= 1). It changes nothing where no mass moves as fast as V.
 
 Arrays see three space axes (nz, ny, nx), C-contiguous; missing axes have length one. `inverse` holds
 the inverse cell widths in that order. Equation: Baptista et al., Proximal optimal transport
@@ -17,8 +23,8 @@ from numba import njit
 
 
 @njit(cache=True)
-def add_upwind_faces(square, rate, high, low, inverse, rising):
-    """Add to each cell of a row its upwind square and rate through one of its two faces.
+def add_squares(square, high, low, inverse, rising):
+    """Add to each cell of a row its upwind square through one of its two faces.
 
     high, low: potentials on both sides of the faces; rising: the cell is the upper side, so the
     face counts where the potential rises, else where it falls. Plain row arrays of one length.
@@ -27,111 +33,93 @@ def add_upwind_faces(square, rate, high, low, inverse, rising):
         for i in range(square.size):
             slope = max((high[i] - low[i]) * inverse, 0.0)
             square[i] += slope * slope
-            rate[i] += slope * inverse
     else:
         for i in range(square.size):
-            slope = max((low[i] - high[i]) * inverse, 0.0)
+            slope = min((high[i] - low[i]) * inverse, 0.0)
             square[i] += slope * slope
-            rate[i] += slope * inverse
 
 
 @njit(cache=True)
-def upwind_row(u, z, y, inverse, separable, square, rate):
-    """Upwind squares and rates (sums of one-sided slopes over widths) of one row of cells.
+def upwind_row(u, z, y, inverse, separable, square):
+    """Upwind squares of one row of cells; u (nz, ny, nx).
 
-    u (nz, ny, nx); square, rate (3, nx): one line per axis if separable, else all in line 0.
+    square (3, nx): one line per axis if separable, else all in line 0.
     """
     nz, ny, nx = u.shape
     square[:] = 0.0
-    rate[:] = 0.0
     row = u[z, y]
-    az = 0
-    ay = 1 if separable else 0
-    ax = 2 if separable else 0
+    sz = square[0]
+    sy = square[1 if separable else 0]
+    sx = square[2 if separable else 0]
     if z > 0:
-        add_upwind_faces(square[az], rate[az], row, u[z - 1, y], inverse[0], True)
+        add_squares(sz, row, u[z - 1, y], inverse[0], True)
     if z < nz - 1:
-        add_upwind_faces(square[az], rate[az], u[z + 1, y], row, inverse[0], False)
+        add_squares(sz, u[z + 1, y], row, inverse[0], False)
     if y > 0:
-        add_upwind_faces(square[ay], rate[ay], row, u[z, y - 1], inverse[1], True)
+        add_squares(sy, row, u[z, y - 1], inverse[1], True)
     if y < ny - 1:
-        add_upwind_faces(square[ay], rate[ay], u[z, y + 1], row, inverse[1], False)
+        add_squares(sy, u[z, y + 1], row, inverse[1], False)
     if nx > 1:
-        add_upwind_faces(square[ax, 1:], rate[ax, 1:], row[1:], row[:-1], inverse[2], True)
-        add_upwind_faces(square[ax, :-1], rate[ax, :-1], row[1:], row[:-1], inverse[2], False)
+        add_squares(sx[1:], row[1:], row[:-1], inverse[2], True)
+        add_squares(sx[:-1], row[1:], row[:-1], inverse[2], False)
 
 
 @njit(cache=True)
-def backward_step(u, out, dt, inverse, p, separable, square, rate):
-    """out = u - dt H(u), (nz, ny, nx); returns the largest CFL number met.
+def legendre_row(square, out, mobility, dt, p, speed):
+    """Subtract dt G(s) from a row of out, and set the mobility 2 G'(s): outflow speed per slope.
 
-    Monotone for CFL <= 1. square, rate (3, nx): scratch.
+    The mobility is zero where s = 0: nothing moves there.
     """
     q = p / (p - 1.0)
-    lines = 3 if separable else 1
-    scale_h = (p - 1.0) * p**-q
-    scale_g = p ** (1.0 - q)
     power = 0.5 * q - 1.0
-    worst = 0.0
-    for z in range(u.shape[0]):
-        for y in range(u.shape[1]):
-            upwind_row(u, z, y, inverse, separable, square, rate)
-            row, target = u[z, y], out[z, y]
-            if power == 0.0:
-                for i in range(row.size):
-                    target[i] = row[i] - dt * scale_h * square[0, i]
-                for i in range(row.size):
-                    worst = max(worst, scale_g * rate[0, i])
+    scale_h, scale_g = dt * (p - 1.0) * p**-q, p ** (1.0 - q)
+    bound = (p * speed ** (p - 1.0)) ** 2
+    cost = dt * speed**p
+    if power == 0.0:
+        largest = 0.0
+        for i in range(square.size):
+            largest = max(largest, square[i])
+            out[i] -= scale_h * square[i]
+            mobility[i] = scale_g
+        if largest <= bound:
+            return
+        for i in range(square.size):
+            if square[i] > bound:
+                root = square[i] ** 0.5
+                out[i] += scale_h * square[i] - (dt * speed * root - cost)
+                mobility[i] = speed / root
+    else:
+        for i in range(square.size):
+            s = square[i]
+            if s > bound:
+                root = s**0.5
+                out[i] -= dt * speed * root - cost
+                mobility[i] = speed / root
+            elif s > 0.0:
+                root = s**power
+                out[i] -= scale_h * root * s
+                mobility[i] = scale_g * root
             else:
-                for i in range(row.size):
-                    loss = 0.0
-                    speed = 0.0
-                    for a in range(lines):
-                        if square[a, i] > 0.0:
-                            root = square[a, i] ** power
-                            loss += scale_h * root * square[a, i]
-                            speed += scale_g * root * rate[a, i]
-                    target[i] = row[i] - dt * loss
-                    worst = max(worst, speed)
-    return dt * worst
+                mobility[i] = 0.0
 
 
 @njit(cache=True)
-def backward_sweep(U, inverse, p, separable):
-    """Fill U[:-1] from U[-1]; U (steps + 1, nz, ny, nx), horizon 1. Returns the largest CFL number.
+def backward_sweep(U, G, inverse, p, speed, separable):
+    """Fill U[:-1] from U[-1] and G[k] with the mobilities of U[k + 1]; horizon 1.
 
-    Monotone for CFL <= 1; what is returned decides whether the sweep may be used.
+    U (steps + 1, nz, ny, nx), G (steps, 1 or 3, nz, ny, nx): one entry per axis if separable.
+    Monotone for the number of steps that the module asks for.
     """
-    steps = U.shape[0] - 1
-    nx = U.shape[3]
+    steps, nz, ny, nx = G.shape[0], G.shape[2], G.shape[3], G.shape[4]
     square = np.zeros((3, nx))
-    rate = np.zeros((3, nx))
-    worst = 0.0
     for k in range(steps - 1, -1, -1):
-        cfl = backward_step(U[k + 1], U[k], 1.0 / steps, inverse, p, separable, square, rate)
-        worst = max(worst, cfl)
-    return worst
-
-
-@njit(cache=True)
-def mobilities(U, G, inverse, p, separable):
-    """G[k] = 2 G'(s) of U[k + 1], G (steps, 1 or 3, nz, ny, nx): outflow velocity per slope.
-
-    Zero where nothing moves. One entry per axis if separable. Not needed for p = 2 (constant 1/2).
-    """
-    q = p / (p - 1.0)
-    nx = U.shape[3]
-    square = np.zeros((3, nx))
-    rate = np.zeros((3, nx))
-    scale, power = p ** (1.0 - q), 0.5 * q - 1.0
-    for k in range(G.shape[0]):
-        for z in range(U.shape[1]):
-            for y in range(U.shape[2]):
-                upwind_row(U[k + 1], z, y, inverse, separable, square, rate)
+        u = U[k + 1]
+        for z in range(nz):
+            for y in range(ny):
+                upwind_row(u, z, y, inverse, separable, square)
+                U[k, z, y, :] = u[z, y]
                 for a in range(G.shape[1]):
-                    for i in range(nx):
-                        s = square[a, i]
-                        G[k, a, z, y, i] = scale * s**power if s > 0.0 else 0.0
+                    legendre_row(square[a], U[k, z, y], G[k, a, z, y], 1.0 / steps, p, speed)
 
 
 @njit(cache=True)

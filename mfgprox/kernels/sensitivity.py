@@ -1,9 +1,10 @@
 """Second derivative of U_1 -> E_P[U_0] along a direction: a tangent sweep and its adjoint.
 
 The adjoint sweep carries x = ∂rho along the direction forward: x^{k+1} = Aᵀ x^k + (∂A)ᵀ rho^k, with A
-the linearised backward step. Both use the mobility of continuity.py. For p > 2 the derivative of the
-mobility is unbounded where nothing moves: below the square `floor` the mobility is frozen at its
-value there, in the second-derivative term only, which keeps the form symmetric and semi-definite.
+the linearised backward step. Both use the mobility of hamilton_jacobi.py. For p > 2 its derivative
+is unbounded where nothing moves, for p < 2 the mobility itself vanishes there: below the square
+`floor` the mobility is frozen at its value there, in the second-derivative term only, which keeps
+the form symmetric and semi-definite.
 
 Shapes as in continuity.py; along (nz, ny, nx) the direction, D (steps + 1, nz, ny, nx) its tangent.
 """
@@ -17,51 +18,38 @@ from mfgprox.kernels.continuity import weighted
 
 
 @njit(cache=True)
-def add_advection(out, high, low, d_high, d_low, mobility, constant, factor, rising):
+def add_advection(out, high, low, d_high, d_low, mobility, factor, rising):
     """Subtract mobility × slope × slope of the tangent through one face of each cell of a row."""
-    if constant > 0.0:
-        for i in range(out.size):
-            rise = factor * (high[i] - low[i])
-            rise = max(rise, 0.0) if rising else min(rise, 0.0)
-            out[i] -= constant * rise * (d_high[i] - d_low[i])
-    else:
-        for i in range(out.size):
-            rise = factor * (high[i] - low[i])
-            rise = max(rise, 0.0) if rising else min(rise, 0.0)
-            out[i] -= mobility[i] * rise * (d_high[i] - d_low[i])
+    for i in range(out.size):
+        rise = factor * (high[i] - low[i])
+        rise = max(rise, 0.0) if rising else min(rise, 0.0)
+        out[i] -= mobility[i] * rise * (d_high[i] - d_low[i])
 
 
 @njit(cache=True)
-def tangent_step(u, G, k, d, out, factors, constant):
+def tangent_step(u, G, k, d, out, factors):
     """out = A d, (nz, ny, nx): the linearisation of a backward step at u."""
     nz, ny, nx = u.shape
-    split = constant == 0.0 and G.shape[1] == 3
+    split = G.shape[1] == 3
     for z in range(nz):
         for y in range(ny):
             row, e, target = u[z, y], d[z, y], out[z, y]
             target[:] = e
-            if constant > 0.0:
-                gz = gy = gx = row
-            else:
-                gz = G[k, 0, z, y]
-                gy = G[k, 1 if split else 0, z, y]
-                gx = G[k, 2 if split else 0, z, y]
-            c = constant
+            gz = G[k, 0, z, y]
+            gy = G[k, 1 if split else 0, z, y]
+            gx = G[k, 2 if split else 0, z, y]
             if z > 0:
-                add_advection(target, row, u[z - 1, y], e, d[z - 1, y], gz, c, factors[0], True)
+                add_advection(target, row, u[z - 1, y], e, d[z - 1, y], gz, factors[0], True)
             if z < nz - 1:
-                add_advection(target, u[z + 1, y], row, d[z + 1, y], e, gz, c, factors[0], False)
+                add_advection(target, u[z + 1, y], row, d[z + 1, y], e, gz, factors[0], False)
             if y > 0:
-                add_advection(target, row, u[z, y - 1], e, d[z, y - 1], gy, c, factors[1], True)
+                add_advection(target, row, u[z, y - 1], e, d[z, y - 1], gy, factors[1], True)
             if y < ny - 1:
-                add_advection(target, u[z, y + 1], row, d[z, y + 1], e, gy, c, factors[1], False)
+                add_advection(target, u[z, y + 1], row, d[z, y + 1], e, gy, factors[1], False)
             if nx > 1:
-                add_advection(
-                    target[1:], row[1:], row[:-1], e[1:], e[:-1], gx[1:], c, factors[2], True
-                )
-                add_advection(
-                    target[:-1], row[1:], row[:-1], e[1:], e[:-1], gx[:-1], c, factors[2], False
-                )
+                f = factors[2]
+                add_advection(target[1:], row[1:], row[:-1], e[1:], e[:-1], gx[1:], f, True)
+                add_advection(target[:-1], row[1:], row[:-1], e[1:], e[:-1], gx[:-1], f, False)
 
 
 @njit(cache=True)
@@ -75,50 +63,62 @@ def add_change(change, square, high, low, d_high, d_low, inverse, rising):
 
 
 @njit(cache=True)
-def second_order_weights(u, d, G, k, rho, x, p, floor, inverse, first, second, square, change):
-    """first = g x + (∂g) rho and second = g rho, (1 or 3, nz, ny, nx), for p != 2.
-
-    square, change (3, nx): scratch.
-    """
+def changes(u, d, z, y, inverse, separable, square, change):
+    """Upwind squares of one row of cells and half their tangents along d; square, change (3, nx)."""
     nz, ny, nx = u.shape
-    separable = G.shape[1] == 3
-    ay = 1 if separable else 0
-    ax = 2 if separable else 0
+    square[:] = 0.0
+    change[:] = 0.0
+    row, e = u[z, y], d[z, y]
+    cz, sz = change[0], square[0]
+    cy, sy = change[1 if separable else 0], square[1 if separable else 0]
+    cx, sx = change[2 if separable else 0], square[2 if separable else 0]
+    if z > 0:
+        add_change(cz, sz, row, u[z - 1, y], e, d[z - 1, y], inverse[0], True)
+    if z < nz - 1:
+        add_change(cz, sz, u[z + 1, y], row, d[z + 1, y], e, inverse[0], False)
+    if y > 0:
+        add_change(cy, sy, row, u[z, y - 1], e, d[z, y - 1], inverse[1], True)
+    if y < ny - 1:
+        add_change(cy, sy, u[z, y + 1], row, d[z, y + 1], e, inverse[1], False)
+    if nx > 1:
+        add_change(cx[1:], sx[1:], row[1:], row[:-1], e[1:], e[:-1], inverse[2], True)
+        add_change(cx[:-1], sx[:-1], row[1:], row[:-1], e[1:], e[:-1], inverse[2], False)
+
+
+@njit(cache=True)
+def second_order_weights(
+    u, d, G, k, rho, p, speed, floor, inverse, first, second, square, change
+):
+    """second = g rho, and first += (∂g) rho, (1 or 3, nz, ny, nx); square, change (3, nx) scratch."""
+    nz, ny, nx = u.shape
     q = p / (p - 1.0)
-    frozen = p ** (1.0 - q) * floor ** (0.5 * q - 1.0) if floor > 0.0 else 0.0
+    free = p ** (1.0 - q)
+    bound = (p * speed ** (p - 1.0)) ** 2
+    frozen = free * floor ** (0.5 * q - 1.0) if floor > 0.0 else 0.0
     for z in range(nz):
         for y in range(ny):
-            square[:] = 0.0
-            change[:] = 0.0
-            row, e = u[z, y], d[z, y]
-            if z > 0:
-                add_change(change[0], square[0], row, u[z - 1, y], e, d[z - 1, y], inverse[0], True)
-            if z < nz - 1:
-                add_change(
-                    change[0], square[0], u[z + 1, y], row, d[z + 1, y], e, inverse[0], False
-                )
-            if y > 0:
-                add_change(
-                    change[ay], square[ay], row, u[z, y - 1], e, d[z, y - 1], inverse[1], True
-                )
-            if y < ny - 1:
-                add_change(
-                    change[ay], square[ay], u[z, y + 1], row, d[z, y + 1], e, inverse[1], False
-                )
-            if nx > 1:
-                c, s = change[ax], square[ax]
-                add_change(c[1:], s[1:], row[1:], row[:-1], e[1:], e[:-1], inverse[2], True)
-                add_change(c[:-1], s[:-1], row[1:], row[:-1], e[1:], e[:-1], inverse[2], False)
+            if p == 2.0:
+                # Where no speed is bounded the mobility does not change: nothing to differentiate.
+                bounded = False
+                for i in range(nx):
+                    for a in range(G.shape[1]):
+                        g = G[k, a, z, y, i]
+                        second[a, z, y, i] = g * rho[z, y, i]
+                        bounded = bounded or g < free
+                if not bounded:
+                    continue
+            changes(u, d, z, y, inverse, G.shape[1] == 3, square, change)
             for a in range(G.shape[1]):
                 for i in range(nx):
                     g, s, r = G[k, a, z, y, i], square[a, i], rho[z, y, i]
-                    first[a, z, y, i] = g * x[z, y, i]
                     if s <= floor:
                         second[a, z, y, i] = frozen * r
-                    else:
-                        second[a, z, y, i] = g * r
-                        # g = const s^{q/2 - 1}, and ∂s is twice `change`
-                        first[a, z, y, i] += (q - 2.0) * g / s * change[a, i] * r
+                        continue
+                    second[a, z, y, i] = g * r
+                    # g = const s^{q/2 - 1}, beyond the bound const s^{-1/2}; ∂s is twice `change`.
+                    power = q - 2.0 if s <= bound else -1.0
+                    if power != 0.0 and s > 0.0:
+                        first[a, z, y, i] += power * g / s * change[a, i] * r
 
 
 @njit(cache=True)
@@ -174,7 +174,7 @@ def second_order_step(u, d, first, second, x, out, factors, scratch):
 
 
 @njit(cache=True)
-def second_derivative(U, G, rho, along, D, out, inverse, p, floor, constant):
+def second_derivative(U, G, rho, along, D, out, inverse, p, speed, floor):
     """out = ∂rho(·, 1)/∂U_1 · along, both (nz, ny, nx); negative semi-definite.
 
     D (steps + 1, nz, ny, nx): filled with the tangent sweep. floor: see the module.
@@ -182,26 +182,22 @@ def second_derivative(U, G, rho, along, D, out, inverse, p, floor, constant):
     steps = U.shape[0] - 1
     nx = U.shape[3]
     factors = inverse * inverse / steps
-    lines = 1 if constant > 0.0 else G.shape[1]
-    first = np.empty((lines, *along.shape))
-    second = np.empty((lines, *along.shape))
+    first = np.empty((G.shape[1], *along.shape))
+    second = np.empty((G.shape[1], *along.shape))
     square = np.zeros((3, nx))
     change = np.zeros((3, nx))
     scratch = np.empty(nx)
     D[steps] = along
     for k in range(steps - 1, -1, -1):
-        tangent_step(U[k + 1], G, k, D[k + 1], D[k], factors, constant)
+        tangent_step(U[k + 1], G, k, D[k + 1], D[k], factors)
     x = np.zeros_like(along)
     for k in range(steps):
-        if constant > 0.0:
-            weighted(G, k, x, constant, first)
-            weighted(G, k, rho[k], constant, second)
-        else:
-            second_order_weights(
-                U[k + 1], D[k + 1], G, k, rho[k], x, p, floor, inverse, first, second,
-                square, change,
-            )  # fmt: skip
-        second_order_step(U[k + 1], D[k + 1], first, second, x, out, factors, scratch)
+        u, d = U[k + 1], D[k + 1]
+        weighted(G, k, x, first)
+        second_order_weights(
+            u, d, G, k, rho[k], p, speed, floor, inverse, first, second, square, change
+        )
+        second_order_step(u, d, first, second, x, out, factors, scratch)
         x, out = out, x
     if steps % 2 == 0:
         out[:] = x
