@@ -7,11 +7,14 @@ Source: Baptista et al., Proximal optimal transport divergences, (2.23)-(2.25).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.linalg import solve_banded
 from scipy.ndimage import minimum_filter
+from scipy.sparse import csr_array
 
 from mfgprox.kernels.conjugate import conjugate
 from mfgprox.kernels.deposition import deposit
@@ -23,11 +26,13 @@ PARTICLES = (4, 2, 2)
 """Particles per cell along each axis in one, two and three dimensions, where the mass is."""
 WIDEST = 8.0
 """Largest width of a particle at t = 1, in cells."""
-SMEARED = 0.125
-TAIL = 1e-7
-"""Cells with less than this share of the largest P are one particle each."""
+REACH = 2
+"""Cells to which the smeared particles of one cell reach, interpolation included."""
+TAIL = 1e-9
+"""Cells with less than this share of the largest P do not tell whether the map is torn."""
 NOTHING = 1e-18
-"""Cells with less than this share of the largest P do not move: it is below rounding."""
+"""Cells with less than this share of the largest P stay where they are: they are below rounding,
+but where others pass through them a density above zero is left to divide by."""
 TEAR = 8
 """Cells between the images of neighbouring cells from which a map counts as torn."""
 
@@ -77,7 +82,7 @@ class _Potential:
     def _torn(self) -> bool:
         """Whether neighbouring cells with mass have lattice images far apart."""
         P = self.problem.P.reshape(self.psi.shape)
-        heavy = P > TAIL * P.max()
+        heavy = TAIL * P.max() < P
         for image in np.unravel_index(self.lattice, self.psi.shape):
             for axis in range(3):
                 jump = np.abs(np.diff(image, axis=axis))
@@ -160,6 +165,7 @@ def _move(problem: Problem, potential: _Potential) -> tuple[np.ndarray, tuple[np
         cloud.widths, np.array(grid.kernel_shape[::-1]), float(cloud.widths.max(initial=0.0)),
         *(a.reshape(len(a), -1) for a in (density[1:], *flux)),
     )  # fmt: skip
+    density[1:] += np.where(_moves(problem.P), 0.0, density[0])
     momentum = tuple(
         flux[axis] * (grid.spacing[axis] / (grid.dt * grid.cell_volume))
         for axis in range(grid.dimension)
@@ -181,16 +187,13 @@ class _Cloud:
 
 
 def _particles(problem: Problem, potential: _Potential) -> _Cloud:
-    """Boxes that fill the cells, several where there is mass; points for what these leave over."""
+    """Boxes that fill the cells, and points for what these leave over."""
     grid = problem.grid
     P = problem.P.reshape(grid.kernel_shape) * grid.cell_volume
-    boxes, points = _divided(P)
-    heavy = P > TAIL * P.max()
-    clouds = [
-        _sampled(potential, np.where(heavy, boxes, 0.0), PARTICLES[grid.dimension - 1], True),
-        _sampled(potential, np.where(heavy | (P < NOTHING * P.max()), 0.0, boxes), 1, True),
-        _sampled(potential, np.where(P < NOTHING * P.max(), 0.0, points), 1, False),
-    ]
+    P = np.where(_moves(P), P, 0.0)
+    parts = PARTICLES[grid.dimension - 1]
+    fine, points = _divided(P, parts)
+    clouds = [_sampled(potential, fine, parts), _sampled(potential, points, 1)]
     return _Cloud(
         *(
             np.concatenate([getattr(c, name) for c in clouds])
@@ -199,30 +202,30 @@ def _particles(problem: Problem, potential: _Potential) -> _Cloud:
     )
 
 
-def _sampled(potential: _Potential, mass: np.ndarray, parts: int, wide: bool) -> _Cloud:
-    """The mass of every cell in `parts` particles per axis."""
-    sub = np.array([parts if n > 1 else 1 for n in mass.shape])
-    spread = mass / float(sub.prod())
-    for axis, k in enumerate(sub):
-        spread = np.repeat(spread, k, axis)
-    nodes = np.flatnonzero(spread)
+def _moves(P: np.ndarray) -> np.ndarray:
+    return NOTHING * P.max() < P  # type: ignore[no-any-return]
+
+
+def _sampled(potential: _Potential, mass: np.ndarray, parts: int) -> _Cloud:
+    """Particles of the given masses in the middle of cells divided into `parts`; points if 1."""
+    cells = potential.psi.shape
+    sub = np.array([parts if n > 1 else 1 for n in cells])
+    nodes = np.flatnonzero(mass)
     target = potential.transform(1.0, parts, nodes)[1]
-    index = np.unravel_index(nodes, spread.shape)
+    index = np.unravel_index(nodes, mass.shape)
     source = np.stack(
         [(i + 0.5) / k - 0.5 for i, k in zip(index[::-1], sub[::-1], strict=True)], axis=1
     )
     widths = np.zeros((nodes.size, 6))
-    for a, n in enumerate(mass.shape[::-1]):
-        if wide and n > 1:
-            widths[:, a] = 1.0 / sub[2 - a]
-            gaps = _gaps(target[:, a], nodes, spread.shape, 2 - a)
-            widths[:, 3 + a] = np.minimum(np.where(np.isfinite(gaps), gaps, 1.0 / sub[2 - a]), WIDEST)
-    return _Cloud(spread.ravel()[nodes], source, target, widths)
+    for a, n in enumerate(cells[::-1]):
+        if parts > 1 and n > 1:
+            gaps = _gaps(target[:, a], nodes, mass.shape, 2 - a)
+            widths[:, a] = 1.0 / parts
+            widths[:, 3 + a] = np.minimum(np.where(np.isfinite(gaps), gaps, 1.0 / parts), WIDEST)
+    return _Cloud(mass.ravel()[nodes], source, target, widths)
 
 
-def _gaps(
-    target: np.ndarray, nodes: np.ndarray, shape: tuple[int, ...], axis: int
-) -> np.ndarray:
+def _gaps(target: np.ndarray, nodes: np.ndarray, shape: tuple[int, ...], axis: int) -> np.ndarray:
     """Half the distance between both neighbours along an axis; at a tear the gap on its own side.
 
     inf where there is no neighbour.
@@ -238,37 +241,66 @@ def _gaps(
     return gap.ravel()[nodes]
 
 
-def _divided(P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mass of each cell that is spread evenly over it, and the rest, which sits in the middle.
+def _divided(P: np.ndarray, parts: int) -> tuple[np.ndarray, np.ndarray]:
+    """Masses of the particles in cells divided into `parts`, and what they leave over, per cell.
 
-    Smeared by one cell the even part reaches the next centres with the share 1/8: the kernel
-    (1/8, 3/4, 1/8) per axis is inverted, and cut where that leaves [0, P].
+    The masses are interpolated linearly between cell values that make the smeared boxes add up to
+    P at the centres; the values are cut where that would leave [0, P].
     """
-    fine = P
+    values = P
     for axis, n in enumerate(P.shape):
         if n > 1:
-            band = np.full((3, n), SMEARED)
-            band[1] = 1.0 - 2.0 * SMEARED
-            band[1, 0] = band[1, -1] = 1.0 - SMEARED
-            lines = np.moveaxis(fine, axis, 0)
-            solved = solve_banded((1, 1), band, lines.reshape(n, -1))
-            fine = np.moveaxis(solved.reshape(lines.shape), 0, axis)
-    fine = np.maximum(fine, 0.0)
-    cover = _smeared(fine)
+            cover = _operators(n, parts)[1]
+            values = _along(axis, partial(solve_banded, (REACH, REACH), _banded(cover)), values)
+    values = np.maximum(values, 0.0)
+    cover = _covered(values, parts)
     ratio = np.divide(P, cover, out=np.ones_like(P), where=cover > P)
-    fine = fine * minimum_filter(ratio, 3, mode="nearest")
-    rest = P - _smeared(fine)
-    return fine, np.where(rest > 4e-16 * P, rest, 0.0)
-
-
-def _smeared(mass: np.ndarray) -> np.ndarray:
-    for axis, n in enumerate(mass.shape):
+    values = values * minimum_filter(ratio, 2 * REACH + 1, mode="nearest")
+    rest = P - _covered(values, parts)
+    for axis, n in enumerate(P.shape):
         if n > 1:
-            lines = np.moveaxis(mass, axis, 0)
-            out = (1.0 - 2.0 * SMEARED) * lines
-            out[1:] += SMEARED * lines[:-1]
-            out[:-1] += SMEARED * lines[1:]
-            out[0] += SMEARED * lines[0]
-            out[-1] += SMEARED * lines[-1]
-            mass = np.moveaxis(out, 0, axis)
-    return mass
+            values = _along(axis, _operators(n, parts)[0].dot, values)
+    return values, np.where(rest > 4e-16 * P, rest, 0.0)
+
+
+def _covered(values: np.ndarray, parts: int) -> np.ndarray:
+    for axis, n in enumerate(values.shape):
+        if n > 1:
+            values = _along(axis, _operators(n, parts)[1].dot, values)
+    return values
+
+
+def _along(axis: int, operator: Callable[[np.ndarray], np.ndarray], a: np.ndarray) -> np.ndarray:
+    lines = np.moveaxis(a, axis, 0)
+    out = operator(lines.reshape(len(lines), -1))
+    return np.moveaxis(out.reshape(len(out), *lines.shape[1:]), 0, axis)
+
+
+def _operators(n: int, parts: int) -> tuple[csr_array, csr_array]:
+    """Of one axis: cell values to particle masses (n parts, n), and to masses on cells (n, n)."""
+    place = (np.arange(n * parts) + 0.5) / parts - 0.5
+    left = np.clip(np.floor(place).astype(int), 0, n - 2)
+    share = np.clip(place - left, 0.0, 1.0)
+    rows = np.arange(n * parts)
+    shape = (n * parts, n)
+    between = csr_array((1.0 - share, (rows, left)), shape)
+    between = (between + csr_array((share, (rows, left + 1)), shape)) / parts
+    home = np.arange(n * parts) // parts
+    offset = place - home
+    # A box of width 1/parts around `offset`, smeared by the hat: exact integrals of |offset|.
+    half = 0.5 / parts
+    away = np.where(np.abs(offset) >= half, np.abs(offset), (offset**2 + half**2) / (2.0 * half))
+    right = np.clip(0.5 * (away + offset), 0.0, 1.0)
+    other = np.clip(0.5 * (away - offset), 0.0, 1.0)
+    spread = csr_array((1.0 - right - other, (home, rows)), (n, n * parts))
+    spread = spread + csr_array((right, (np.minimum(home + 1, n - 1), rows)), (n, n * parts))
+    spread = spread + csr_array((other, (np.maximum(home - 1, 0), rows)), (n, n * parts))
+    return between, csr_array(spread @ between)
+
+
+def _banded(matrix: csr_array) -> np.ndarray:
+    band = np.zeros((2 * REACH + 1, matrix.shape[0]))
+    entries = matrix.tocoo()
+    row, column = entries.coords
+    np.add.at(band, (REACH + row - column, column), entries.data)
+    return band

@@ -14,40 +14,46 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mfgprox.certificate import continuous_bounds
-from mfgprox.dynamic import dynamic_pair
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
-from mfgprox.solution import Certificate, Solution
+from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import TRANSIENT, Record
-from mfgprox.solvers.newton_level import Level, Potential, resampled
+from mfgprox.solvers.newton_level import Direction, Level, Potential, resampled
+from mfgprox.solvers.newton_primal import competitor
+from mfgprox.solvers.newton_result import Outcome, solution
 from mfgprox.solvers.newton_start import quadratic_start
 from mfgprox.tolerance import Status, Tolerance
 
 ACCEPTED = "newton needs p = 2, f_divergence = kl, and P and Q smooth kinds, positive on the box"
+FLOOR = 0.05
+"""Eigenvalue of DS below which its logarithm is continued linearly."""
 ROUNDING = 1e-13
-TORN = 1e-3
-"""Share of the mass on clamped cells above which the map counts as torn."""
+TRUSTED = 0.02
+"""Mass that the residual leaves in the wrong place below which full steps need no line search."""
+SETTLED = 1e-6
+"""Share of the mass on clamped cells below which the map counts as a smooth one."""
 
 
 @dataclass
 class NewtonState:
-    """chi of the current grid, and how far the solve has come."""
+    """chi and the constant of the current grid, and how far the solve has come."""
 
     level: int
     chi: np.ndarray
     epsilon: float
     """Of the current problem: smaller than the asked one while it is being approached."""
+    constant: float = math.nan
+    dual: float = math.nan
+    primal: float = math.nan
+    scale: float = 0.0
+    """|D| as far as it is known."""
     steps: int = 0
     """On this grid at this epsilon."""
-    duals: list[float] = field(default_factory=list)
-    """Dual values of the grids that are done, coarsest first."""
-    primal: float = math.nan
-    dual: float = math.nan
+    residual: float = math.inf
     decrement: float = math.inf
     clamped: float = 0.0
-    done: bool = False
-    failed: str = ""
+    duals: list[float] = field(default_factory=list)
+    """Dual values of the grids that are done, coarsest first."""
     work: Level | None = field(default=None, metadata=TRANSIENT)
 
 
@@ -60,79 +66,93 @@ class Newton:
     """Newton steps on one grid."""
     name: str = "newton"
 
-    def init(
-        self, problem: Problem, start: Solution | None, tolerance: Tolerance
-    ) -> NewtonState:
+    def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> NewtonState:
         """Raises ValueError for problems outside the method."""
         require(problem)
-        grids = self._grids(problem.grid)
+        grids = self.grids(problem.grid)
         if start is None:
-            shape = grids[0].kernel_shape
-            return NewtonState(0, np.zeros(shape), problem.epsilon)
+            return NewtonState(0, np.zeros(grids[0].kernel_shape), problem.epsilon)
         state = NewtonState(len(grids) - 1, np.zeros(problem.grid.kernel_shape), problem.epsilon)
-        state.chi = self._chi_of(start, problem, self._level(problem, state))
+        state.chi = _chi_of(start, self.level(problem, state), problem.epsilon)
         return state
 
-    def _chi_of(self, start: Solution, problem: Problem, level: Level) -> np.ndarray:
-        """The starting potential, or zero where that is the better one."""
-        psi = -np.asarray(start.U[-1]).reshape(start.problem.grid.kernel_shape)
-        zero = np.zeros(level.shape)
-        if start.problem.grid.dimension != problem.grid.dimension or not np.isfinite(psi).all():
-            return zero
-        chi = resampled(psi, level.shape) - level.base
-        better = level.potential(chi, problem.epsilon).dual > level.potential(zero, problem.epsilon).dual
-        return chi if better else zero
-
-    def _grids(self, grid: Grid) -> list[Grid]:
+    def grids(self, grid: Grid) -> list[Grid]:
+        """The nested grids, coarsest first."""
         most = self.coarsest or (256, 64, 32)[grid.dimension - 1]
         grids = [grid]
         while max(grids[0].cells) > most:
             grids.insert(0, grids[0].with_cells(grids[0].coarsened().cells))
         return grids
 
-    def _level(self, problem: Problem, state: NewtonState) -> Level:
+    def level(self, problem: Problem, state: NewtonState) -> Level:
+        """The level that the state stands on."""
         if state.work is None:
-            grid = self._grids(problem.grid)[state.level]
+            grid = self.grids(problem.grid)[state.level]
             here = problem if grid == problem.grid else problem.on(grid)
             state.work = Level(here, quadratic_start(problem, problem.epsilon))
         return state.work
 
     def step(self, problem: Problem, state: NewtonState, tolerance: Tolerance) -> Record:
-        level, grids = self._level(problem, state), self._grids(problem.grid)
-        first = state.level == 0
-        at = level.potential(state.chi, state.epsilon)
-        floor = max(0.05, 0.5 ** (state.steps + 1)) if first else 0.05
+        level, grids = self.level(problem, state), self.grids(problem.grid)
+        at = Potential(state.chi, state.constant, state.dual)
+        if not math.isfinite(at.constant):
+            at = level.normalised(state.chi, state.epsilon)
+        floor = max(FLOOR, 0.5 ** (state.steps + 1)) if state.level == 0 else FLOOR
         way = level.direction(at, state.epsilon, floor, (0.05, 4, 12))
-        new, length = search(level, at, way, state.epsilon)
-        state.steps += 1
-        state.decrement, state.clamped = abs(way.decrement), way.clamped
-        state.chi, state.dual, state.primal = new.chi, new.dual, way.primal
+        trusted = way.residual < min(TRUSTED, 1.2 * state.residual) and way.clamped < SETTLED
+        if trusted:
+            new, length = level.normalised(at.chi + way.step, state.epsilon), 1.0
+        else:
+            new, length = search(level, at, way, state.epsilon)
         last = state.level == len(grids) - 1
-        small = state.decrement <= self._target(state, last, tolerance)
-        stuck = length == 0.0 or state.steps >= self.most_steps
-        record = Record(
-            state.level, len(grids), dual=new.dual, residual=way.residual,
-            primal=way.primal if last and small else math.nan,
+        decrement = abs(way.decrement)
+        state.scale = abs(new.dual) if math.isfinite(new.dual) else state.scale or abs(way.primal)
+        small = decrement <= _target(level.grid, last) * state.scale + tolerance.atol
+        slow = trusted and way.residual > 0.95 * state.residual
+        stuck = length == 0.0 or state.steps + 1 >= self.most_steps or slow
+        state.chi, state.constant, state.dual = new.chi, new.constant, new.dual
+        state.steps += 1
+        state.residual, state.decrement, state.clamped = way.residual, decrement, way.clamped
+        primal = math.nan
+        if small or stuck:
+            new = level.evaluated(new)
+            state.dual, state.scale = new.dual, abs(new.dual)
+            if last:
+                level.linearise(new, state.epsilon, floor)
+                found = competitor(level, new)
+                primal = found.transport + state.epsilon * found.information
+                state.primal = primal
+            else:
+                _refine(state, grids)
+        return Record(
+            grids.index(level.grid), len(grids), primal, new.dual, way.residual,
+            stalled=last and (stuck or small),
         )  # fmt: skip
-        if (small or stuck) and not last:
-            self._refine(state, grids)
-        elif stuck and not small:
-            return Record(**{**record.__dict__, "stalled": True})
-        return record
 
-    def _target(self, state: NewtonState, last: bool, tolerance: Tolerance) -> float:
-        """The decrement at which a grid is done."""
-        scale = abs(state.dual)
-        if not last:
-            return 1e-7 * scale + tolerance.atol
-        found = 1e-2 * abs(state.dual - state.duals[-1]) / 64.0 if state.duals else 0.0
-        return max(found, 1e-12 * scale) + tolerance.atol
-
-    def _refine(self, state: NewtonState, grids: list[Grid]) -> None:
-        state.duals.append(state.dual)
-        state.level += 1
-        state.chi = resampled(state.chi, grids[state.level].kernel_shape)
-        state.steps, state.work = 0, None
+    def finish(
+        self,
+        problem: Problem,
+        state: NewtonState,
+        status: Status,
+        iterations: int,
+        history: dict[str, np.ndarray],
+    ) -> Solution:
+        """The solution that the state stands for, on the problem's own grid."""
+        grids = self.grids(problem.grid)
+        full = state.level == len(grids) - 1 and state.epsilon == problem.epsilon
+        if state.level < len(grids) - 1:
+            chi = resampled(state.chi, problem.grid.kernel_shape)
+            state = NewtonState(len(grids) - 1, chi, problem.epsilon)
+        level = self.level(problem, state)
+        at = level.evaluated(level.normalised(state.chi, problem.epsilon))
+        primal = state.primal
+        if not math.isfinite(primal):
+            level.linearise(at, problem.epsilon, FLOOR)
+            found = competitor(level, at)
+            primal = found.transport + problem.epsilon * found.information
+        decrement = state.decrement if math.isfinite(state.decrement) else abs(primal - at.dual)
+        outcome = Outcome(status, iterations, decrement, state.clamped, state.duals, full)
+        return solution(level, at, primal, outcome, history)
 
 
 def require(problem: Problem) -> None:
@@ -148,16 +168,48 @@ def require(problem: Problem) -> None:
         raise ValueError(f"{ACCEPTED}; got {', '.join(found)}")
 
 
-def search(level: Level, at: Potential, way, epsilon: float) -> tuple[Potential, float]:
+def search(level: Level, at: Potential, way: Direction, epsilon: float) -> tuple[Potential, float]:
     """The longest of the steps 1, ½, ¼, … that raises the dual value enough; 0 if none does."""
-    length = 1.0
+    if not math.isfinite(at.dual):
+        at = level.evaluated(at)
+    # Near the root the discrete residual and the dual value differ by the discretisation error.
     allowance = ROUNDING * (1.0 + abs(at.dual))
+    if way.residual < TRUSTED:
+        allowance += abs(way.decrement)
+    length = 1.0
     while length > 1e-3:
         try:
-            new = level.potential(at.chi + length * way.step, epsilon)
+            new = level.evaluated(level.normalised(at.chi + length * way.step, epsilon))
         except FloatingPointError:
-            new = None
-        if new is not None and new.dual >= at.dual + 1e-4 * length * max(way.decrement, 0.0) - allowance:
+            length *= 0.5
+            continue
+        if new.dual >= at.dual + 1e-4 * length * max(way.decrement, 0.0) - allowance:
             return new, length
         length *= 0.5
     return at, 0.0
+
+
+def _target(grid: Grid, last: bool) -> float:
+    """The relative decrement at which a grid is done: the error of its dual value falls faster."""
+    return max(1e-8 * (64.0 / min(grid.cells)) ** 4, 1e-12) if last else 1e-7
+
+
+def _refine(state: NewtonState, grids: list[Grid]) -> None:
+    state.duals.append(state.dual)
+    state.level += 1
+    state.chi = resampled(state.chi, grids[state.level].kernel_shape)
+    state.constant = state.dual = math.nan
+    state.residual, state.steps, state.work = math.inf, 0, None
+
+
+def _chi_of(start: Solution, level: Level, epsilon: float) -> np.ndarray:
+    """chi of another solution, or zero where that is the better start."""
+    zero = np.zeros(level.shape)
+    grid = start.problem.grid
+    psi = -np.asarray(start.U[-1]).reshape(grid.kernel_shape)
+    same_box = (grid.lower, grid.upper) == (level.grid.lower, level.grid.upper)
+    if not same_box or not np.isfinite(psi).all():
+        return zero
+    chi = resampled(psi, level.shape) - level.base
+    values = [level.evaluated(level.normalised(c, epsilon)).dual for c in (chi, zero)]
+    return chi if values[0] > values[1] else zero

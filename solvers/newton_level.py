@@ -1,6 +1,7 @@
 """The dual problem of one grid: the Monge–Ampère residual, the dual value and the primal value.
 
-The unknown is chi = psi - quadratic; psi = -U_1. The dual value E_P[psi^c] - epsilon log E_Q[e^(-psi/epsilon)]
+The unknown is chi = psi - quadratic; psi = -U_1. The dual value
+    E_P[psi^c] - epsilon log E_Q[e^(-psi/epsilon)]
 is that of the cubic spline through psi, with the minimum taken over the whole box: its error is
 quadratic in the error of psi. The primal value belongs to R' = P(S) det DS, S = y - ½∇psi.
 Source: Baptista et al., Proximal optimal transport divergences, Theorem 3.1.
@@ -12,7 +13,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from mfgprox.cost import Cost
 from mfgprox.kernels import conjugate, monge_ampere
@@ -22,7 +22,7 @@ from mfgprox.solvers.newton_linear import Answer, Multigrid
 from mfgprox.solvers.newton_start import Quadratic
 from mfgprox.transform import c_transform, spline_coefficients
 
-BLEND = (math.log(1e-10), math.log(1e-7))
+BLEND = (math.log(1e-12), math.log(1e-9))
 """Below the first share of the largest density no equation is kept, above the second all of it."""
 FAR = 0.03
 """Zeroth-order term of the continuation where there is no mass, per squared diameter of the box."""
@@ -32,7 +32,7 @@ SEEN = 1e-14
 
 @dataclass(frozen=True)
 class Potential:
-    """chi (nz, ny, nx), the constant that makes ∫Q e^(-psi/epsilon) = 1, and the dual value."""
+    """chi (nz, ny, nx), the constant that makes ∫Q e^(-psi/epsilon) = 1, the dual value or nan."""
 
     chi: np.ndarray
     constant: float
@@ -69,7 +69,7 @@ class Level:
             np.maximum(log_P - log_P.max(), self.log_Q - self.log_Q.max()),
             quadratic.log_gaussian(grid),
         )
-        self.nodes = np.flatnonzero(self.P > SEEN * self.P.max())
+        self.nodes = np.flatnonzero(SEEN * self.P.max() < self.P)
         self.log_top = max(float(log_P.max()), float(self.log_Q.max()))
         self.box = np.ones((3, 3))
         self.box[0, :] = -0.5
@@ -85,20 +85,29 @@ class Level:
         """(nz, ny, nx)."""
         return potential.chi + (self.base + potential.constant)
 
-    def potential(self, chi: np.ndarray, epsilon: float) -> Potential:
-        """The potential with its constant and dual value. FloatingPointError if not finite."""
-        psi = chi + self.base
-        if not np.isfinite(psi).all():
+    def normalised(self, chi: np.ndarray, epsilon: float) -> Potential:
+        """The potential with its constant, no dual value. FloatingPointError if not finite."""
+        exponent = (chi + self.base) * (-1.0 / epsilon)
+        exponent += self.log_Q
+        top = float(exponent.max())
+        if not math.isfinite(top):
             raise FloatingPointError("the potential is not finite")
-        log_mass = float(logsumexp(self.log_Q - psi / epsilon)) + math.log(self.volume)
-        constant = epsilon * log_mass
+        exponent -= top
+        total = float(np.exp(exponent, out=exponent).sum())
+        if not math.isfinite(total):
+            raise FloatingPointError("the potential is not finite")
+        return Potential(chi, epsilon * (math.log(total * self.volume) + top), math.nan)
+
+    def evaluated(self, at: Potential) -> Potential:
+        """The potential with its dual value. FloatingPointError if that is not finite."""
+        psi = self.psi(at)
         start = c_transform(psi, Cost(), self.grid.kernel_spacing)[1]
-        values, _ = self.conjugate(chi, constant, self.nodes, start)
+        values, _ = self.conjugate(at.chi, at.constant, self.nodes, start)
         weights = self.P.ravel()[self.nodes]
         dual = float((weights * values).sum()) / float(weights.sum())
         if not math.isfinite(dual):
             raise FloatingPointError("the dual value is not finite")
-        return Potential(chi, constant, dual)
+        return Potential(at.chi, at.constant, dual)
 
     def conjugate(
         self,
@@ -124,13 +133,15 @@ class Level:
         self.multigrid.set_up()
         answer: Answer = self.multigrid.solve(self.rhs, *effort)
         gibbs = np.exp(self.log_Q - self.psi(at) / epsilon)
-        decrement = float((gibbs * self.rhs * answer.u).sum()) * self.volume
+        # R' need not have mass one on the grid: a constant in the residual moves only the gauge.
+        residual = gibbs * (self.rhs - float((gibbs * self.rhs).sum()) / float(gibbs.sum()))
+        decrement = float((residual * answer.u).sum()) * self.volume
         sums = self.parts.sum(axis=0)
         return Direction(
             answer.u,
             decrement,
             float(sums[monge_ampere.CLAMPED] / sums[monge_ampere.GIBBS]),
-            float((gibbs * np.abs(self.rhs)).sum()) * self.volume,
+            float(np.abs(residual).sum()) * self.volume,
             self.primal(epsilon),
             answer.cycles,
         )

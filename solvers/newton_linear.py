@@ -1,4 +1,4 @@
-"""The linear systems of a Newton step: geometric multigrid, and GMRES around it where it is slow."""
+"""The linear systems of Newton steps: geometric multigrid, GMRES around it where it is slow."""
 
 from __future__ import annotations
 
@@ -101,9 +101,7 @@ class Multigrid:
             kernels.build_stencil(
                 self.coefficients, self.stencil, start, shape, self.spacings[level]
             )
-        kernels.factor_coarsest(
-            self.stencil, self.d, self.starts[-1], self.shapes[-1], self.matrix
-        )
+        kernels.factor_coarsest(self.stencil, self.d, self.starts[-1], self.shapes[-1], self.matrix)
 
     def _cycle(self) -> None:
         kernels.v_cycle(

@@ -10,7 +10,6 @@ elimination along each axis 1/pivot and high/pivot.
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 TAPS = 4
