@@ -61,7 +61,7 @@ def continuous_bounds(problem: Problem, U_1: np.ndarray, *, upper: bool = True) 
     if upper:
         others = [v.potential for v in potentials if v is not best]
         above, upper_error = upper_bound(problem, [best.potential, *others], best.transform, lower)
-        cut_off = cut_off_error(problem, best.transform, best.centre_value, best.R(problem))
+        cut_off = cut_off_error(problem, best.transform, best.R(problem))
         upper_error += cut_off
         above += upper_error
     # psi = 0 proves D >= 0 without any sum.
@@ -200,7 +200,7 @@ def _lower(problem: Problem, best: _Evaluated) -> tuple[float, float]:
     error = (
         abs(transported - best.transported)
         + abs(gibbs - best.gibbs)
-        + cut_off_error(problem, best.transform, best.centre_value, best.R(problem))
+        + cut_off_error(problem, best.transform, best.R(problem))
         + 1e-12 * (abs(transported) + abs(gibbs))
     )
     if not math.isfinite(value - error):

@@ -22,7 +22,7 @@ from mfgprox.transform import SplinePotential
 
 NEGLIGIBLE = 1e-9
 """Share of the mass of P that a plan may leave out."""
-MAX_NODES = 60_000
+MAX_NODES = 40_000
 MAX_PARTS = 4
 REACH = {1: 12, 2: 5, 3: 2}
 TEMPERATURES = (0.5, 2.0)
@@ -35,8 +35,9 @@ def by_plan(problem: Problem, potential: SplinePotential) -> tuple[float, float]
     """Value of the plan, and the estimated error of its sums (without `uneven_parts`)."""
     layout = _Layout.of(problem, potential)
     trials = [_Plan.cold(layout, t).fitted(TRIAL_SWEEPS) for t in TEMPERATURES]
-    best = min(trials, key=lambda plan: plan.value()[0])
-    return min(best.value(), best.fitted(SWEEPS).value())
+    values = [plan.value() for plan in trials]
+    best = int(np.argmin([value for value, _ in values]))
+    return min(values[best], trials[best].fitted(SWEEPS).value())
 
 
 @dataclass(frozen=True, eq=False)

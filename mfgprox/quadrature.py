@@ -87,12 +87,10 @@ def centres_of_mass(problem: Problem) -> np.ndarray:
     return offset
 
 
-def cut_off_error(
-    problem: Problem, first_variation: np.ndarray, value: float, R: np.ndarray
-) -> float:
+def cut_off_error(problem: Problem, first_variation: np.ndarray, R: np.ndarray) -> float:
     """What the mass that the box cuts off may be worth, to first order, in units of the cost.
 
-    first_variation: psi^c on the cells; value: D; R: the density that psi implies.
+    first_variation: psi^c on the cells, up to a constant; R: the density that psi implies.
     """
     cut_P, cut_Q = problem.cut_off
     # δD/δP = psi^c and δD/δQ = eps - eps R/Q (KL); R/Q where Q meets the boundary of the box.
@@ -100,5 +98,6 @@ def cut_off_error(
     edge[tuple(slice(1, -1) if n > 2 else slice(None) for n in edge.shape)] = False
     Q_edge = float(problem.Q[edge].sum())
     ratio = float(R[edge].sum()) / Q_edge if Q_edge > 0.0 else 0.0
-    worth_P = float(np.abs(first_variation - value).max())
+    mean = problem.grid.integrate(problem.P * first_variation)
+    worth_P = float(np.abs(first_variation - mean).max())
     return cut_P * worth_P + problem.epsilon * min(cut_Q * (1.0 + ratio), 1.0)

@@ -1,4 +1,4 @@
-"""c-transforms against minima over all pairs, and the minimum over the box against fine lattices."""
+"""c-transforms against minima over all pairs, minima over the box against fine lattices."""
 
 import numpy as np
 import pytest
@@ -62,9 +62,7 @@ def test_spline_reproduces_the_polynomials_of_its_degree(shape):
 
     def polynomial(x):
         return sum(
-            np.polynomial.polynomial.polyval(x[:, a], weights[a])
-            for a in range(3)
-            if shape[a] > 1
+            np.polynomial.polynomial.polyval(x[:, a], weights[a]) for a in range(3) if shape[a] > 1
         )
 
     potential = SplinePotential(polynomial(places(shape)).reshape(shape), Cost(2.0), SPACING)
