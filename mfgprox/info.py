@@ -89,22 +89,27 @@ def _solver(file: h5py.File) -> str:
 
 
 def _datasets(file: h5py.File, dimension: int = 0) -> Rows:
-    """Name, shape with the names of its axes, and meaning of what lies in the root and below."""
+    """Name, shape with the names of its axes, and meaning of what lies in the root and below.
+
+    The group VTKHDF is named and not entered: its virtual datasets lie in heaps without checksums.
+    """
     rows: Rows = []
-
-    def visit(name: str, found: h5py.HLObject) -> None:
-        if isinstance(found, h5py.Dataset) and not name.startswith("VTKHDF"):
-            axes = layout.axes_of(name, dimension)
-            named = axes if len(axes) == found.ndim else [""] * found.ndim
-            shape = ", ".join(f"{a} {n}".strip() for a, n in zip(named, found.shape, strict=True))
-            known = "long_name" in found.attrs
-            meaning = attribute(found, "long_name", str) if known else ""
-            rows.append((name, f"({shape}) {found.dtype}  {meaning}"))
-
-    file.visititems(visit)
-    if "VTKHDF" in file:
-        rows.append(("VTKHDF", "rho and U in time, as ParaView reads them"))
+    for name in file:
+        if name == "VTKHDF":
+            rows.append((name, "rho and U in time, as ParaView reads them"))
+            continue
+        inner = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+        names = [f"{name}/{part}" for part in inner] if isinstance(inner, h5py.Group) else [name]
+        rows += [(each, _described(hdf5.dataset(file, each), each, dimension)) for each in names]
     return rows
+
+
+def _described(found: h5py.Dataset, name: str, dimension: int) -> str:
+    axes = layout.axes_of(name, dimension)
+    named = axes if len(axes) == found.ndim else [""] * found.ndim
+    shape = ", ".join(f"{a} {n}".strip() for a, n in zip(named, found.shape, strict=True))
+    meaning = attribute(found, "long_name", str) if "long_name" in found.attrs else ""
+    return f"({shape}) {found.dtype}  {meaning}"
 
 
 def _bound(value: float) -> str:
