@@ -107,8 +107,11 @@ def attribute_value(target: h5py.HLObject, name: str) -> Any:
 
 
 def format_of(file: h5py.File) -> str:
-    """What the file says it is; empty where it says nothing."""
-    return attribute(file, "format", str) if "format" in file.attrs else ""
+    """What the file says it is; empty where it says nothing of the kind."""
+    try:
+        return attribute(file, "format", str)
+    except HDF5Error:
+        return ""
 
 
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset:
