@@ -18,6 +18,7 @@ from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import TRANSIENT, Record
+from mfgprox.solvers.newton_continuation import FIRST, REACHED, Continuation
 from mfgprox.solvers.newton_level import Direction, Level, Potential, resampled
 from mfgprox.solvers.newton_primal import competitor
 from mfgprox.solvers.newton_result import Outcome, solution
@@ -25,8 +26,10 @@ from mfgprox.solvers.newton_start import quadratic_start
 from mfgprox.tolerance import Status, Tolerance
 
 ACCEPTED = "newton needs p = 2, f_divergence = kl, and P and Q smooth kinds, positive on the box"
-FLOOR = 0.05
-"""Eigenvalue of DS below which its logarithm is continued linearly."""
+EFFORT = (0.05, 4, 12)
+"""Relative residual of the linear systems, V-cycles, and vectors of GMRES where these fail."""
+FIRST_FLOOR, LAST_FLOOR = 0.05, 1e-5
+UNSEEN, CAUGHT_ON = 1e-9, 0.1
 ROUNDING = 1e-13
 TRUSTED = 0.02
 """Mass that the residual leaves in the wrong place below which full steps need no line search."""
@@ -47,6 +50,8 @@ class NewtonState:
     primal: float = math.nan
     scale: float = 0.0
     """|D| as far as it is known."""
+    floor: float = 0.5
+    """Eigenvalue of DS below which its logarithm is continued linearly."""
     steps: int = 0
     """On this grid at this epsilon."""
     residual: float = math.inf
@@ -54,7 +59,27 @@ class NewtonState:
     clamped: float = 0.0
     duals: list[float] = field(default_factory=list)
     """Dual values of the grids that are done, coarsest first."""
+    settled: bool = False
+    """On the problem's own grid and epsilon."""
+    continuation: Continuation = field(default_factory=Continuation)
     work: Level | None = field(default=None, metadata=TRANSIENT)
+
+    def take(self, new: Potential, way: Direction) -> None:
+        """Note a step."""
+        self.chi, self.constant, self.dual = new.chi, new.constant, new.dual
+        if math.isfinite(new.dual):
+            self.scale = abs(new.dual)
+        elif self.scale == 0.0:
+            self.scale = abs(way.primal)
+        self.steps += 1
+        self.residual, self.decrement = way.residual, abs(way.decrement)
+        self.clamped, self.floor = way.clamped, _next_floor(self.floor, way)
+
+    def restart(self, epsilon: float) -> None:
+        """Forget all but chi, the level and the way so far."""
+        self.epsilon, self.steps, self.floor, self.work = epsilon, 0, 0.5, None
+        self.constant = self.dual = self.primal = math.nan
+        self.residual = self.decrement = math.inf
 
 
 @dataclass(frozen=True)
@@ -89,45 +114,64 @@ class Newton:
         if state.work is None:
             grid = self.grids(problem.grid)[state.level]
             here = problem if grid == problem.grid else problem.on(grid)
-            state.work = Level(here, quadratic_start(problem, problem.epsilon))
+            state.work = Level(here, quadratic_start(problem, state.epsilon))
         return state.work
 
     def step(self, problem: Problem, state: NewtonState, tolerance: Tolerance) -> Record:
-        level, grids = self.level(problem, state), self.grids(problem.grid)
+        level, levels = self.level(problem, state), len(self.grids(problem.grid))
+        here, last = state.level, state.level == levels - 1
         at = Potential(state.chi, state.constant, state.dual)
         if not math.isfinite(at.constant):
             at = level.normalised(state.chi, state.epsilon)
-        floor = max(FLOOR, 0.5 ** (state.steps + 1)) if state.level == 0 else FLOOR
-        way = level.direction(at, state.epsilon, floor, (0.05, 4, 12))
+        way = level.direction(at, state.epsilon, state.floor, EFFORT)
         trusted = way.residual < min(TRUSTED, 1.2 * state.residual) and way.clamped < SETTLED
         if trusted:
             new, length = level.normalised(at.chi + way.step, state.epsilon), 1.0
         else:
             new, length = search(level, at, way, state.epsilon)
-        last = state.level == len(grids) - 1
-        decrement = abs(way.decrement)
-        state.scale = abs(new.dual) if math.isfinite(new.dual) else state.scale or abs(way.primal)
-        small = decrement <= _target(level.grid, last) * state.scale + tolerance.atol
         slow = trusted and way.residual > 0.95 * state.residual
         stuck = length == 0.0 or state.steps + 1 >= self.most_steps or slow
-        state.chi, state.constant, state.dual = new.chi, new.constant, new.dual
-        state.steps += 1
-        state.residual, state.decrement, state.clamped = way.residual, decrement, way.clamped
-        primal = math.nan
+        state.take(new, way)
+        goal = problem.epsilon
+        there = state.epsilon == goal
+        wanted = _target(level.grid, last and there) * state.scale + tolerance.atol
+        small = state.decrement <= wanted or (not there and way.residual < REACHED)
+        primal, done = math.nan, False
         if small or stuck:
             new = level.evaluated(new)
             state.dual, state.scale = new.dual, abs(new.dual)
-            if last:
-                level.linearise(new, state.epsilon, floor)
-                found = competitor(level, new)
-                primal = found.transport + state.epsilon * found.information
-                state.primal = primal
+            done = (there and small) or state.continuation.given_up
+            if not done and (way.residual > TRUSTED or not there):
+                self._continue(problem, state, level, small)
+            elif last:
+                done, state.settled = True, small and there
+                primal = state.primal = primal_value(level, new, state)
             else:
-                _refine(state, grids)
-        return Record(
-            grids.index(level.grid), len(grids), primal, new.dual, way.residual,
-            stalled=last and (stuck or small),
-        )  # fmt: skip
+                self._refine(problem, state)
+        return Record(here, levels, primal, new.dual, way.residual, stalled=last and done)
+
+    def _continue(self, problem: Problem, state: NewtonState, level: Level, small: bool) -> None:
+        """Go on with another epsilon on the same grid."""
+        goal, course = problem.epsilon, state.continuation
+        if small:
+            psi = state.chi + level.base
+            state.restart(course.solved(psi, state.epsilon, goal))
+        else:
+            state.restart(course.failed(first_epsilon(problem), goal))
+        base = self.level(problem, state).base
+        psi = np.zeros_like(base) if course.psi is None else course.psi
+        state.chi = psi - base
+        if course.given_up:
+            state.chi = _better(self.level(problem, state), state.chi, goal)
+
+    def _refine(self, problem: Problem, state: NewtonState) -> None:
+        state.duals.append(state.dual)
+        state.level += 1
+        chi = resampled(state.chi, self.grids(problem.grid)[state.level].kernel_shape)
+        floor, given_up = state.floor, state.continuation.given_up
+        state.continuation = Continuation(given_up=given_up)
+        state.restart(problem.epsilon)
+        state.chi, state.floor = chi, floor
 
     def finish(
         self,
@@ -140,18 +184,18 @@ class Newton:
         """The solution that the state stands for, on the problem's own grid."""
         grids = self.grids(problem.grid)
         full = state.level == len(grids) - 1 and state.epsilon == problem.epsilon
-        if state.level < len(grids) - 1:
-            chi = resampled(state.chi, problem.grid.kernel_shape)
-            state = NewtonState(len(grids) - 1, chi, problem.epsilon)
+        if not full:
+            psi = state.chi + self.level(problem, state).base
+            state = NewtonState(len(grids) - 1, psi, problem.epsilon)
+            psi = resampled(psi, problem.grid.kernel_shape)
+            state.chi = psi - self.level(problem, state).base
         level = self.level(problem, state)
         at = level.evaluated(level.normalised(state.chi, problem.epsilon))
         primal = state.primal
         if not math.isfinite(primal):
-            level.linearise(at, problem.epsilon, FLOOR)
-            found = competitor(level, at)
-            primal = found.transport + problem.epsilon * found.information
+            primal = primal_value(level, at, state)
         decrement = state.decrement if math.isfinite(state.decrement) else abs(primal - at.dual)
-        outcome = Outcome(status, iterations, decrement, state.clamped, state.duals, full)
+        outcome = Outcome(status, iterations, decrement, state.clamped, state.duals, state.settled)
         return solution(level, at, primal, outcome, history)
 
 
@@ -189,27 +233,47 @@ def search(level: Level, at: Potential, way: Direction, epsilon: float) -> tuple
     return at, 0.0
 
 
+def _next_floor(floor: float, way: Direction) -> float:
+    """Halved until the map is smooth above it; below FIRST_FLOOR only when Newton has caught on."""
+    if floor > FIRST_FLOOR or (way.clamped > UNSEEN and way.residual < CAUGHT_ON):
+        return max(0.5 * floor, LAST_FLOOR)
+    return floor
+
+
 def _target(grid: Grid, last: bool) -> float:
     """The relative decrement at which a grid is done: the error of its dual value falls faster."""
     return max(1e-8 * (64.0 / min(grid.cells)) ** 4, 1e-12) if last else 1e-7
 
 
-def _refine(state: NewtonState, grids: list[Grid]) -> None:
-    state.duals.append(state.dual)
-    state.level += 1
-    state.chi = resampled(state.chi, grids[state.level].kernel_shape)
-    state.constant = state.dual = math.nan
-    state.residual, state.steps, state.work = math.inf, 0, None
+def primal_value(level: Level, at: Potential, state: NewtonState) -> float:
+    """The primal value of the competitor that the potential defines."""
+    level.linearise(at, state.epsilon, state.floor)
+    found = competitor(level, at)
+    return found.transport + state.epsilon * found.information
+
+
+def first_epsilon(problem: Problem) -> float:
+    """Where the continuation begins: a share of the mean variance of P."""
+    grid, weight = problem.grid, problem.P * problem.grid.cell_volume
+    variance = 0.0
+    for x in grid.coordinates():
+        mean = float((weight * x).sum())
+        variance += float((weight * np.square(x - mean)).sum()) / grid.dimension
+    return FIRST * variance
 
 
 def _chi_of(start: Solution, level: Level, epsilon: float) -> np.ndarray:
     """chi of another solution, or zero where that is the better start."""
-    zero = np.zeros(level.shape)
     grid = start.problem.grid
     psi = -np.asarray(start.U[-1]).reshape(grid.kernel_shape)
     same_box = (grid.lower, grid.upper) == (level.grid.lower, level.grid.upper)
     if not same_box or not np.isfinite(psi).all():
-        return zero
-    chi = resampled(psi, level.shape) - level.base
+        return np.zeros(level.shape)
+    return _better(level, resampled(psi, level.shape) - level.base, epsilon)
+
+
+def _better(level: Level, chi: np.ndarray, epsilon: float) -> np.ndarray:
+    """chi, or zero where that has the larger dual value."""
+    zero = np.zeros(level.shape)
     values = [level.evaluated(level.normalised(c, epsilon)).dual for c in (chi, zero)]
     return chi if values[0] > values[1] else zero

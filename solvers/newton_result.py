@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfgprox.certificate import continuous_bounds
+from mfgprox.certificate import Bounds, continuous_bounds
 from mfgprox.dynamic import dynamic_pair
 from mfgprox.problem import Problem
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.newton_level import Level, Potential
 from mfgprox.tolerance import Status
 
-TORN = 1e-4
-"""Share of the mass on cells where DS was cut off above which the map counts as torn."""
 ROUNDING = 1e-13
 
 
@@ -29,8 +27,8 @@ class Outcome:
     clamped: float
     duals: list[float]
     """Dual values of the coarser grids, coarsest first."""
-    full: bool
-    """Whether the problem's own epsilon and grid were reached."""
+    settled: bool
+    """Whether Newton's method came to its end on the problem's own grid and epsilon."""
 
 
 def solution(
@@ -64,7 +62,7 @@ def solution(
         momentum=pair.momentum,
         certificate=Certificate(primal, at.dual, bounds.lower, bounds.upper, bounds.statement),
         divergence=at.dual,
-        divergence_error=_error(at.dual, primal, outcome),
+        divergence_error=_error(at.dual, primal, bounds, outcome),
         transport_cost=at.dual - problem.epsilon * information,
         information_divergence=information,
         history=history,
@@ -72,32 +70,32 @@ def solution(
     )
 
 
-def _error(dual: float, primal: float, outcome: Outcome) -> float:
+def _error(dual: float, primal: float, bounds: Bounds, outcome: Outcome) -> float:
     left = outcome.decrement + ROUNDING * (1.0 + abs(dual))
     gap = abs(primal - dual) if math.isfinite(primal) else math.inf
-    if not outcome.full:
-        return max(left, gap if math.isfinite(gap) else abs(dual))
-    before = abs(dual - outcome.duals[-1]) / 10.0 if outcome.duals else math.inf
-    return min(max(left, before), max(left, gap))
+    width = bounds.upper - min(dual, bounds.lower)
+    gap = min(gap, width) if math.isfinite(width) else gap
+    if not (outcome.settled and outcome.duals):
+        return max(left, gap)
+    return max(left, min(gap, abs(dual - outcome.duals[-1]) / 10.0))
 
 
 def _notes(problem: Problem, at: Potential, primal: float, outcome: Outcome) -> tuple[str, ...]:
-    notes = []
-    if outcome.clamped > TORN:
-        notes.append(
-            f"The optimal map looks torn or hardly resolved: {outcome.clamped:.1%} of the mass lies "
-            "where newton had to cut off its derivative. Use another method or a finer grid."
+    if outcome.status is Status.CONVERGED:
+        return ()
+    if outcome.status is not Status.STALLED:
+        return (
+            "Stopped before Newton's method had settled: the dual value is that of an unfinished "
+            "potential, a lower estimate.",
         )
-    if outcome.status is Status.STALLED:
-        if outcome.clamped <= TORN:
-            notes.append(
-                f"Newton's method has nothing left to gain on this grid (decrement "
-                f"{outcome.decrement:.1e}); a finer one brings the primal value, now "
-                f"{(primal - at.dual) / max(abs(at.dual), 1e-300):.1e} above, closer to the dual one."
-            )
-    elif not outcome.full:
-        notes.append(
-            "Stopped before the problem's own grid and epsilon were reached: the potential is that "
-            "of an easier problem, its dual value is a lower estimate."
+    if outcome.settled:
+        excess = (primal - at.dual) / max(abs(at.dual), 1e-300)
+        return (
+            "Newton's method has nothing left to gain on this grid; the primal value is "
+            f"{excess:.1e} above the dual one, a finer grid brings them together.",
         )
-    return tuple(notes)
+    return (
+        f"Newton's method failed: {outcome.clamped:.1%} of the mass lies where the map would have to "
+        "fold, as it does where the optimal map is torn or the grid too coarse. The value is a "
+        "lower estimate; use primal-dual or fictitious-play.",
+    )

@@ -15,7 +15,7 @@ import numpy as np
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 
-NEGLIGIBLE = 1e-6
+NEGLIGIBLE = 1e-3
 """Densities below this share of their maximum at the walls let the quadratic leave the box."""
 
 
