@@ -1,10 +1,14 @@
-"""Richardson extrapolation over nested grids: second order from a first-order scheme.
+"""Richardson extrapolation over nested grids: higher order from a first-order scheme.
 
-On grids whose widths and time steps shrink together, what the scheme computes is A + B h + O(h²)
-where the solution is smooth. Two grids remove B, a third measures what is left.
+On grids whose widths and time steps shrink together, what the scheme computes is A + B h + C h² + …
+where the solution is smooth. Two grids remove B, three remove C as well; how much each of them
+changes tells whether the expansion holds.
 """
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,29 +34,45 @@ def written_potential(response: Response) -> np.ndarray:
     return out
 
 
-def on_grid(values: np.ndarray, source: Response, target: Response) -> np.ndarray:
-    """Values on the grid of one response carried over to that of another."""
-    return resample(values, source.level.problem.grid, target.level.problem.grid)
+def weights(responses: list[Response]) -> list[float]:
+    """Of the values on grids of these widths in the polynomial through them, taken at width 0."""
+    finest = responses[0].level.problem.grid
+    h = [coarsening(finest, r.level.problem.grid) for r in responses]
+    return [
+        math.prod(-other / (own - other) for j, other in enumerate(h) if j != i)
+        for i, own in enumerate(h)
+    ]
 
 
-def first_order_weight(fine: Response, coarse: Response) -> float:
-    """w of the extrapolation  fine + w (fine - coarse)."""
-    ratio = coarsening(fine.level.problem.grid, coarse.level.problem.grid)
-    return 1.0 / (ratio - 1.0)
+@dataclass(frozen=True)
+class Extrapolated:
+    """U at the written times in the gauge E_P[U_0] = D, R, and the value, from `grids` grids."""
+
+    U: np.ndarray
+    R: np.ndarray
+    value: float
+    grids: int
 
 
-def extrapolated(fine: Response, coarse: Response) -> tuple[np.ndarray, float]:
-    """The potential at the written times on the fine grid and the dual value, extrapolated."""
-    weight = first_order_weight(fine, coarse)
-    U = written_potential(fine)
-    U += weight * (U - on_grid(written_potential(coarse), coarse, fine))
-    return U, fine.dual + weight * (fine.dual - coarse.dual)
-
-
-def minimiser(U_1: np.ndarray, response: Response) -> tuple[np.ndarray, float]:
-    """The Gibbs density of a terminal potential, and the term to subtract from U for the gauge."""
-    problem = response.level.problem
+def extrapolate(responses: list[Response], potentials: list[np.ndarray]) -> Extrapolated:
+    """From the responses, finest first, and their potentials on the finest grid."""
+    finest, shares = responses[0], weights(responses)
+    U = np.zeros_like(potentials[0])
+    for share, potential in zip(shares, potentials, strict=False):
+        U += share * potential
+    problem = finest.level.problem
     R, log_term = problem.divergence.gibbs(
-        U_1, problem.log_Q, problem.epsilon, problem.grid.cell_volume
+        U[-1], problem.log_Q, problem.epsilon, problem.grid.cell_volume
     )
-    return R, float(log_term)
+    U -= log_term
+    value = problem.grid.integrate(problem.P * U[0])
+    return Extrapolated(U, R, value, len(responses))
+
+
+def candidates(responses: list[Response]) -> list[Extrapolated]:
+    """From one grid, from two, …, up to all of the responses, finest first."""
+    grid = responses[0].level.problem.grid
+    potentials = [
+        resample(written_potential(r), r.level.problem.grid, grid) for r in responses
+    ]
+    return [extrapolate(responses[: k + 1], potentials) for k in range(len(responses))]
