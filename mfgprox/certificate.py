@@ -68,7 +68,7 @@ def continuous_bounds(problem: Problem, U_1: np.ndarray, *, upper: bool = True) 
     lower = max(lower, 0.0)
     scale = max(lower, above if math.isfinite(above) else 0.0, lower_error, upper_error)
     quadrature = max(lower_error, upper_error) / scale if scale > 0.0 else 0.0
-    return Bounds(lower, above, quadrature, _statement(problem, quadrature))
+    return Bounds(float(lower), float(above), float(quadrature), _statement(problem, quadrature))
 
 
 @dataclass(frozen=True, eq=False)
