@@ -11,7 +11,7 @@ LAYERS = [
     {"density"},
     {"problem"},
     {"solution", "transform", "quadrature"},
-    {"competitor"},
+    {"rearrangement", "competitor", "plan", "pushforward"},
     {"certificate", "dynamic"},
     {"solvers"},
     {"exact"},

@@ -93,7 +93,7 @@ class Case:
         if faults:
             raise self.locator.error(faults)
         try:
-            return Problem(
+            problem = Problem(
                 *densities,
                 epsilon=s.epsilon,
                 p=s.p,
@@ -106,6 +106,9 @@ class Case:
         except DensityError as error:
             name, _, reason = str(error).partition(": ")
             raise self.locator.error([self._density_fault((name,), reason)]) from None
+        # Taken now: a file that changes during the solve is not the one that was read.
+        problem.inputs = self.inputs()
+        return problem
 
     def _density_fault(self, path: Place, reason: str) -> Fault:
         """At the key of the file if the density has one, else at the table."""
