@@ -22,7 +22,7 @@ from mfgprox.transform import SplinePotential
 
 NEGLIGIBLE = 1e-9
 """Share of the mass of P that a plan may leave out."""
-MAX_NODES = 40_000
+MAX_NODES = {1: 60_000, 2: 60_000, 3: 30_000}
 MAX_PARTS = 4
 REACH = {1: 12, 2: 5, 3: 2}
 TEMPERATURES = (0.5, 2.0)
@@ -179,7 +179,9 @@ def parts_for(problem: Problem) -> int:
     """Parts per cell and axis: as many as are affordable."""
     mass = problem.P * problem.grid.cell_volume
     carrying = max(1, int(np.count_nonzero(mass > NEGLIGIBLE / mass.size)))
-    affordable = int((MAX_NODES / carrying) ** (1.0 / problem.grid.dimension))
+    affordable = int(
+        (MAX_NODES[problem.grid.dimension] / carrying) ** (1.0 / problem.grid.dimension)
+    )
     return max(1, min(affordable, MAX_PARTS))
 
 

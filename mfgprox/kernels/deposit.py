@@ -61,7 +61,7 @@ def plan_weights(
                 for l in range(size[2]):
                     excess = (weights[k, tap] - lowest) / temperature
                     weights[k, tap] = 0.0
-                    if excess < 12.0:
+                    if excess < 20.0:
                         mass = goal[first[k, 0] + i, first[k, 1] + j, first[k, 2] + l]
                         weights[k, tap] = np.exp(-excess) * mass
                         total += weights[k, tap]
