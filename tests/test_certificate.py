@@ -134,8 +134,8 @@ def test_ring_with_a_hole_in_the_support(epsilon):
     assert bounds.upper <= 1.02 * exact.divergence
 
 
-def test_cellwise_constant_data_against_the_lattice_problem():
-    """Random blocks with zeros: bounds contain the value of a finer lattice's back-and-forth."""
+def test_cellwise_constant_data_with_zeros_keeps_the_bounds_in_order():
+    """Random blocks with zeros and a potential that knows nothing; there is no exact value here."""
     rng = np.random.default_rng(0)
     grid = Grid([0.0, 0.0], [1.0, 1.0], [24, 24])
     P, Q = (np.kron(rng.random((4, 4)) * (rng.random((4, 4)) < 0.7), np.ones((6, 6))) for _ in "PQ")
