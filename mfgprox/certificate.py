@@ -33,12 +33,14 @@ RIDGE, RAMP = 1e-2, math.log(30.0)
 class Bounds:
     """lower <= D <= upper for the continuous problem on the box, nan for a bound that is missing.
 
-    quadrature: estimated error of the sums, relative to D, already subtracted from lower and added
-    to upper; statement: of which problem, up to what.
+    dual_value: the sums behind lower before anything was given away, an estimate of D whose error
+    is quadratic in that of the potential. quadrature: estimated error of the sums, relative to D,
+    already subtracted from lower and added to upper; statement: of which problem, up to what.
     """
 
     lower: float
     upper: float
+    dual_value: float
     quadrature: float
     statement: str
 
@@ -64,11 +66,13 @@ def continuous_bounds(problem: Problem, U_1: np.ndarray, *, upper: bool = True) 
         cut_off = cut_off_error(problem, best.transform, best.R(problem))
         upper_error += cut_off
         above += upper_error
+    dual_value = lower + lower_error
     # psi = 0 proves D >= 0 without any sum.
     lower = max(lower, 0.0)
     scale = max(lower, above if math.isfinite(above) else 0.0, lower_error, upper_error)
     quadrature = max(lower_error, upper_error) / scale if scale > 0.0 else 0.0
-    return Bounds(float(lower), float(above), float(quadrature), _statement(problem, quadrature))
+    statement = _statement(problem, quadrature)
+    return Bounds(float(lower), float(above), float(dual_value), float(quadrature), statement)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mfgprox.certified import certified
 from mfgprox.problem import Problem
 from mfgprox.solution import HISTORY_COLUMNS, Solution
 from mfgprox.tolerance import Status, Tolerance
@@ -78,7 +79,7 @@ class Solver(Protocol):
         iterations: int,
         history: dict[str, np.ndarray],
     ) -> Solution:
-        """The solution that the state holds, certificate included, whatever the status."""
+        """The solution that the state holds, whatever the status; bounds are added afterwards."""
         ...
 
 
@@ -143,7 +144,9 @@ def iterate(
             saved_at = time.monotonic()
         if stop:
             raise Interrupted
-    return solver.finish(problem, progress.state, status, progress.iterations, progress.history())
+    return certified(
+        solver.finish(problem, progress.state, status, progress.iterations, progress.history())
+    )
 
 
 def _numbered(record: Record, iteration: int) -> Record:
