@@ -18,9 +18,10 @@ from scipy.sparse import csr_array
 
 from mfgprox.kernels.conjugate import conjugate
 from mfgprox.kernels.deposition import deposit
+from mfgprox.kernels.spline_fit import spline_coefficients
 from mfgprox.kernels.threads import over
 from mfgprox.problem import Problem
-from mfgprox.transform import SplinePotential, c_transform, spline_coefficients
+from mfgprox.transform import SplinePotential, c_transform
 
 PARTICLES = (4, 2, 2)
 """Particles per cell along each axis in one, two and three dimensions, where the mass is."""
@@ -30,9 +31,9 @@ REACH = 2
 """Cells to which the smeared particles of one cell reach, interpolation included."""
 TAIL = 1e-9
 """Cells with less than this share of the largest P do not tell whether the map is torn."""
-NOTHING = 1e-18
-"""Cells with less than this share of the largest P stay where they are: they are below rounding,
-but where others pass through them a density above zero is left to divide by."""
+NOTHING = 1e-16
+"""Masses, of cells or through faces, below this share of the largest cell's are rounding: they do
+not move. At the front of the mass they would pass cells that no particle rests in."""
 TEAR = 8
 """Cells between the images of neighbouring cells from which a map counts as torn."""
 
@@ -166,6 +167,8 @@ def _move(problem: Problem, potential: _Potential) -> tuple[np.ndarray, tuple[np
         *(a.reshape(len(a), -1) for a in (density[1:], *flux)),
     )  # fmt: skip
     density[1:] += np.where(_moves(problem.P), 0.0, density[0])
+    for through in flux:
+        through[np.abs(through) < NOTHING * density[0].max()] = 0.0
     momentum = tuple(
         flux[axis] * (grid.spacing[axis] / (grid.dt * grid.cell_volume))
         for axis in range(grid.dimension)
@@ -203,7 +206,7 @@ def _particles(problem: Problem, potential: _Potential) -> _Cloud:
 
 
 def _moves(P: np.ndarray) -> np.ndarray:
-    return NOTHING * P.max() < P  # type: ignore[no-any-return]
+    return NOTHING * P.max() < P
 
 
 def _sampled(potential: _Potential, mass: np.ndarray, parts: int) -> _Cloud:

@@ -16,11 +16,12 @@ import numpy as np
 
 from mfgprox.cost import Cost
 from mfgprox.kernels import conjugate, monge_ampere
+from mfgprox.kernels.spline_fit import spline_coefficients
 from mfgprox.kernels.threads import over
 from mfgprox.problem import Problem
 from mfgprox.solvers.newton_linear import Answer, Multigrid
 from mfgprox.solvers.newton_start import Quadratic
-from mfgprox.transform import c_transform, spline_coefficients
+from mfgprox.transform import c_transform
 
 BLEND = (math.log(1e-12), math.log(1e-9))
 """Below the first share of the largest density no equation is kept, above the second all of it."""
@@ -181,7 +182,7 @@ def resampled(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         b = 1.0 - a
         basis = (b**3, 4.0 - 6.0 * a**2 + 3.0 * a**3, 4.0 - 6.0 * b**2 + 3.0 * b**3, a**3)
         along = [-1 if k == axis else 1 for k in range(3)]
-        values = sum(  # type: ignore[assignment]
+        values = sum(
             w.reshape(along) / 6.0 * values.take(first + k, axis) for k, w in enumerate(basis)
         )
     return np.ascontiguousarray(values)

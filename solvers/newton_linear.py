@@ -147,7 +147,8 @@ class Multigrid:
         hessenberg = np.zeros((most + 1, most))
         target = np.zeros(most + 1)
         target[0] = size
-        best, reduction = np.zeros(0), 1.0
+        best: np.ndarray = np.zeros(0)
+        reduction = 1.0
         for k in range(most):
             self._level(self.f)[:] = basis[k]
             self._level(self.u)[:] = 0.0

@@ -95,7 +95,7 @@ def _notes(problem: Problem, at: Potential, primal: float, outcome: Outcome) -> 
             f"{excess:.1e} above the dual one, a finer grid brings them together.",
         )
     return (
-        f"Newton's method failed: {outcome.clamped:.1%} of the mass lies where the map would have to "
-        "fold, as it does where the optimal map is torn or the grid too coarse. The value is a "
+        f"Newton's method failed: {outcome.clamped:.1%} of the mass lies where the map would have "
+        "to fold, as it does where the optimal map is torn or the grid too coarse. The value is a "
         "lower estimate; use primal-dual or fictitious-play.",
     )

@@ -112,7 +112,7 @@ def conjugate(first, last, nodes, sub, start, c, box, H, g, constant, scale, val
         pz = (fz + 0.5) / sub[2] - 0.5
         ux, uy, uz = float(at % nx), float(at // nx % ny), float(at // (nx * ny))
         best = np.inf
-        for step in range(STEPS):
+        for _ in range(STEPS):
             f, sx, sy, sz, xx, yy, zz, xy, xz, yz = jet(c, n, ux, uy, uz)
             wx = box[0, 0] + (ux + 0.5) * h[0] - box[2, 0]
             wy = box[0, 1] + (uy + 0.5) * h[1] - box[2, 1]

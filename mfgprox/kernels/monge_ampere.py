@@ -46,7 +46,7 @@ def _spline(c, n, ux, uy, uz):
 
 @njit(cache=True)
 def _continued(c, n, ux, uy, uz):
-    """The spline; outside the box its second-order expansion at the wall, concave along the axes."""
+    """The spline; outside the box its second-order expansion at the wall, concave on the axes."""
     wx = min(max(ux, -0.5), n[0] - 0.5)
     wy = min(max(uy, -0.5), n[1] - 0.5)
     wz = min(max(uz, -0.5), n[2] - 0.5)
@@ -130,7 +130,7 @@ def _clamped(xx, yy, zz, xy, xz, yz, delta, scratch):
 
 @njit(cache=True)
 def _first(p, z, y, x0, sz, sy, sx, scale, n, out):
-    """out[x] += scale × fourth-order first difference along the axis of the unit step (sz, sy, sx)."""
+    """out[x] += scale × fourth-order first difference along the axis of the step (sz, sy, sx)."""
     a, b = p[z - 2 * sz, y - 2 * sy], p[z - sz, y - sy]
     c, d = p[z + sz, y + sy], p[z + 2 * sz, y + 2 * sy]
     s = scale / 12.0
@@ -182,8 +182,8 @@ def _row(p, z, y, halo, n, h, out):
 
 @njit(cache=True, nogil=True)
 def linearise(
-    first, last, p, halo, log_P, log_Q, weight, box, H, g, constant, epsilon, delta, near, coefficients,
-    rhs, displacement, log_R, parts,
+    first, last, p, halo, log_P, log_Q, weight, box, H, g, constant, epsilon, delta, near,
+    coefficients, rhs, displacement, log_R, parts,
 ):  # fmt: skip
     """Residual and linearisation in rows first to last of the (z, y) rows.
 
@@ -194,7 +194,7 @@ def linearise(
     logarithm of the largest density that counts as weight 0 for the Gibbs density.
     Written: coefficients (rows as in multigrid, nz, ny, nx), rhs = -F, displacement S - y
     (d, nz, ny, nx), log_R = log P(S) det DS (-inf where blended out), parts (rows, PARTS): sums over
-    cells of R', R'|S - y|², R' log(R'/Q), and Gibbs mass on cells with a clamped eigenvalue, and all.
+    cells of R', R'|S - y|², R' log(R'/Q), Gibbs mass on cells with a clamped eigenvalue, and all.
     """
     nz, ny, nx = rhs.shape
     n = (nx, ny, nz)

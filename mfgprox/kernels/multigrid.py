@@ -1,8 +1,9 @@
-"""One V-cycle for  c u - a:D²u - b·∇u = f  on a box with Neumann walls, zebra lines along every axis.
+"""One V-cycle for  c u - a:D²u - b·∇u = f  on a box with Neumann walls.
 
-Second order, central, with just enough diffusion for a diagonally dominant line where b is large.
-All levels lie in flat arrays behind each other, N = nz ny nx cells each, x fastest, with guard cells
-between them: off-diagonal entries vanish at the walls, so neighbours are plain index shifts.
+Zebra lines along every axis; second order, central, with just enough diffusion for a diagonally
+dominant line where b is large. All levels lie in flat arrays behind each other, nz ny nx cells each,
+x fastest, with guard cells between them: off-diagonal entries vanish at the walls, so that
+neighbours are plain index shifts.
 Rows of `coefficients`: a_xx [a_yy a_zz], b_x [b_y b_z], c, then a_xy [a_xz a_yz] (axes in the order
 x, y, z, d of them). Rows of `stencil`: low_x, high_x [low_y, …], diagonal, crosses, then for the
 elimination along each axis 1/pivot and high/pivot.
@@ -21,7 +22,6 @@ def build_stencil(coefficients, stencil, start, shape, h):
 
     start: its first cell; shape (3,): nz, ny, nx; h (3,): hx, hy, hz.
     """
-    d = (stencil.shape[0] - 1) // 3 if stencil.shape[0] < 10 else 0
     d = 1 if coefficients.shape[0] == 3 else (2 if coefficients.shape[0] == 6 else 3)
     crosses = d * (d - 1) // 2
     nz, ny, nx = shape[0], shape[1], shape[2]
