@@ -1,4 +1,4 @@
-"""Values of feasible points of the discrete problem: the action from above, the potential from below."""
+"""Values of feasible points of the discrete problem: from above and from below."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The proximal step of the kinetic action |M|^p / theta^{p-1}, one space–time cell at a time.
 
-M holds the two face fluxes of each axis; |M|² = sum over axes of (left² + right²)/2. The dual set is
-alpha + c |beta|^q <= 0 with c = (p-1)/p^q, q = p/(p-1) (Legendre dual of the action); with the
+M holds the two face fluxes of each axis; |M|² = sum over axes of (left² + right²)/2. The dual set
+is alpha + c |beta|^q <= 0 with c = (p-1)/p^q, q = p/(p-1) (Legendre dual of the action); with the
 separable cost the sum over the axes of c |beta_axis|^q.
 """
 

@@ -15,33 +15,55 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
+def operator_row(k, row, u, time, ax, ay, az, nx, ny, nz, out):
+    """out (nx,) = A u on one row of slab k; one vectorised pass per neighbour."""
+    K = u.shape[0]
+    y, z, base = row % ny, row // ny, row * nx
+    v = u[k, base : base + nx]
+    t = time[k + 1, base : base + nx]
+    for x in range(nx):
+        out[x] = t[x] * v[x]
+    if k < K - 1:
+        n = u[k + 1, base : base + nx]
+        for x in range(nx):
+            out[x] -= t[x] * n[x]
+    if k > 0:
+        t = time[k, base : base + nx]
+        n = u[k - 1, base : base + nx]
+        for x in range(nx):
+            out[x] += t[x] * (v[x] - n[x])
+    if nx > 1:
+        a = ax[k, base : base + nx]
+        for x in range(nx - 1):
+            out[x] += a[x] * (v[x] - v[x + 1])
+        for x in range(1, nx):
+            out[x] += a[x - 1] * (v[x] - v[x - 1])
+    if y > 0:
+        a, n = ay[k, base - nx : base], u[k, base - nx : base]
+        for x in range(nx):
+            out[x] += a[x] * (v[x] - n[x])
+    if y < ny - 1:
+        a, n = ay[k, base : base + nx], u[k, base + nx : base + 2 * nx]
+        for x in range(nx):
+            out[x] += a[x] * (v[x] - n[x])
+    far = nx * ny
+    if z > 0:
+        a, n = az[k, base - far : base - far + nx], u[k, base - far : base - far + nx]
+        for x in range(nx):
+            out[x] += a[x] * (v[x] - n[x])
+    if z < nz - 1:
+        a, n = az[k, base : base + nx], u[k, base + far : base + far + nx]
+        for x in range(nx):
+            out[x] += a[x] * (v[x] - n[x])
+
+
+@njit(cache=True, nogil=True)
 def apply(first, last, u, time, ax, ay, az, nx, ny, nz, out):
     """out = A u on the slabs first..last."""
-    K = u.shape[0]
     for k in range(first, last):
         for row in range(ny * nz):
-            y, z, base = row % ny, row // ny, row * nx
-            for x in range(nx):
-                c = base + x
-                v = u[k, c]
-                s = time[k + 1, c] * v
-                if k > 0:
-                    s += time[k, c] * (v - u[k - 1, c])
-                if k < K - 1:
-                    s -= time[k + 1, c] * u[k + 1, c]
-                if x > 0:
-                    s += ax[k, c - 1] * (v - u[k, c - 1])
-                if x < nx - 1:
-                    s += ax[k, c] * (v - u[k, c + 1])
-                if y > 0:
-                    s += ay[k, c - nx] * (v - u[k, c - nx])
-                if y < ny - 1:
-                    s += ay[k, c] * (v - u[k, c + nx])
-                if z > 0:
-                    s += az[k, c - nx * ny] * (v - u[k, c - nx * ny])
-                if z < nz - 1:
-                    s += az[k, c] * (v - u[k, c + nx * ny])
-                out[k, c] = s
+            part = out[k, row * nx : row * nx + nx]
+            operator_row(k, row, u, time, ax, ay, az, nx, ny, nz, part)
 
 
 @njit(cache=True, nogil=True)
@@ -74,30 +96,48 @@ def pivots(first, last, time, ax, ay, az, nx, ny, nz, out):
 
 @njit(cache=True, nogil=True)
 def smooth(first, last, colour, u, f, time, ax, ay, az, pivot, nx, ny, nz):
-    """Solve all time lines of one colour exactly, rows first..last, the other colour held."""
-    K = u.shape[0]
+    """Solve all time lines of one colour exactly, rows first..last, the other colour held.
+
+    The sums run over whole rows, which vectorises; those of the other colour are thrown away.
+    """
+    K, far = u.shape[0], nx * ny
+    total = np.empty(nx)
     for row in range(first, last):
         y, z, base = row % ny, row // ny, row * nx
         start = (y + z + colour) & 1
         for k in range(K):
+            v, g = u[k, base : base + nx], f[k, base : base + nx]
+            for x in range(nx):
+                total[x] = g[x]
+            if nx > 1:
+                a = ax[k, base : base + nx]
+                for x in range(nx - 1):
+                    total[x] += a[x] * v[x + 1]
+                for x in range(1, nx):
+                    total[x] += a[x - 1] * v[x - 1]
+            if y > 0:
+                a, n = ay[k, base - nx : base], u[k, base - nx : base]
+                for x in range(nx):
+                    total[x] += a[x] * n[x]
+            if y < ny - 1:
+                a, n = ay[k, base : base + nx], u[k, base + nx : base + 2 * nx]
+                for x in range(nx):
+                    total[x] += a[x] * n[x]
+            if z > 0:
+                a, n = az[k, base - far : base - far + nx], u[k, base - far : base - far + nx]
+                for x in range(nx):
+                    total[x] += a[x] * n[x]
+            if z < nz - 1:
+                a, n = az[k, base : base + nx], u[k, base + far : base + far + nx]
+                for x in range(nx):
+                    total[x] += a[x] * n[x]
+            if k > 0:
+                a, n = time[k, base : base + nx], u[k - 1, base : base + nx]
+                for x in range(nx):
+                    total[x] += a[x] * n[x]
+            a = pivot[k, base : base + nx]
             for x in range(start, nx, 2):
-                c = base + x
-                s = f[k, c]
-                if k > 0:
-                    s += time[k, c] * u[k - 1, c]
-                if x > 0:
-                    s += ax[k, c - 1] * u[k, c - 1]
-                if x < nx - 1:
-                    s += ax[k, c] * u[k, c + 1]
-                if y > 0:
-                    s += ay[k, c - nx] * u[k, c - nx]
-                if y < ny - 1:
-                    s += ay[k, c] * u[k, c + nx]
-                if z > 0:
-                    s += az[k, c - nx * ny] * u[k, c - nx * ny]
-                if z < nz - 1:
-                    s += az[k, c] * u[k, c + nx * ny]
-                u[k, c] = s * pivot[k, c]
+                v[x] = total[x] * a[x]
         for k in range(K - 2, -1, -1):
             for x in range(start, nx, 2):
                 c = base + x
@@ -107,35 +147,17 @@ def smooth(first, last, colour, u, f, time, ax, ay, az, pivot, nx, ny, nz):
 @njit(cache=True, nogil=True)
 def restrict(first, last, u, f, time, ax, ay, az, nx, ny, nz, sx, sy, sz, coarse):
     """coarse = sum of f - A u over the cells that are merged (shifts sx, sy, sz: 1 halves)."""
-    K = u.shape[0]
     mx, my = (nx + sx) >> sx, (ny + sy) >> sy
+    product = np.empty(nx)
     for k in range(first, last):
         for c in range(coarse.shape[1]):
             coarse[k, c] = 0.0
         for row in range(ny * nz):
             y, z, base = row % ny, row // ny, row * nx
             coarse_base = ((z >> sz) * my + (y >> sy)) * mx
+            operator_row(k, row, u, time, ax, ay, az, nx, ny, nz, product)
             for x in range(nx):
-                c = base + x
-                v = u[k, c]
-                s = f[k, c] - time[k + 1, c] * v
-                if k > 0:
-                    s -= time[k, c] * (v - u[k - 1, c])
-                if k < K - 1:
-                    s += time[k + 1, c] * u[k + 1, c]
-                if x > 0:
-                    s -= ax[k, c - 1] * (v - u[k, c - 1])
-                if x < nx - 1:
-                    s -= ax[k, c] * (v - u[k, c + 1])
-                if y > 0:
-                    s -= ay[k, c - nx] * (v - u[k, c - nx])
-                if y < ny - 1:
-                    s -= ay[k, c] * (v - u[k, c + nx])
-                if z > 0:
-                    s -= az[k, c - nx * ny] * (v - u[k, c - nx * ny])
-                if z < nz - 1:
-                    s -= az[k, c] * (v - u[k, c + nx * ny])
-                coarse[k, coarse_base + (x >> sx)] += s
+                coarse[k, coarse_base + (x >> sx)] += f[k, base + x] - product[x]
 
 
 @njit(cache=True, nogil=True)
@@ -167,8 +189,8 @@ def merge_cells(first, last, fine, nx, ny, nz, sx, sy, sz, coarse):
 def merge_faces(first, last, fine, axis, ratio, nx, ny, nz, sx, sy, sz, coarse):
     """coarse = sum over the faces between merged cells × ratio[position along the axis].
 
-    ratio: distance of the fine centres over that of the coarse ones, 0 inside a merged cell; without
-    it piecewise constant corrections would come out at half their size.
+    ratio: distance of the fine centres over that of the coarse ones, 0 inside a merged cell;
+    without it piecewise constant corrections would come out at half their size.
     """
     coarse[first:last] = 0.0
     mx, my = (nx + sx) >> sx, (ny + sy) >> sy

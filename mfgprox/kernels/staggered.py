@@ -147,9 +147,7 @@ def kinetic_step(
                     factor[j, x] = 0.5 * (beta[j, 0, x] ** 2 + beta[j, 1, x] ** 2)
             for x in range(nx):
                 c = base + x
-                reflected = (
-                    new_rho[k, c] + new_rho[k + 1, c] - 0.5 * (rho[k, c] + rho[k + 1, c])
-                )
+                reflected = new_rho[k, c] + new_rho[k + 1, c] - 0.5 * (rho[k, c] + rho[k + 1, c])
                 alpha = a[k, c] + sigma * reflected / w[x]
                 if separable:
                     s0, s1, s2 = factor[0, x] ** 0.5, factor[1, x] ** 0.5, factor[2, x] ** 0.5
@@ -221,7 +219,7 @@ def hamiltonian(first, last, u, p, separable, counts, inverse, out):
 
 @njit(cache=True, nogil=True)
 def driven_copies(first, last, u, rho, p, separable, counts, inverse, copies):
-    """copies = theta · (-H'(grad u)), the flux that the potential u drives; theta mean of levels."""
+    """copies = theta · (-H'(grad u)), the flux that u drives; theta is the mean of two levels."""
     nx, power = counts[0], 1.0 / (p - 1.0)
     g, square, size = np.empty((3, 2, nx)), np.empty((3, nx)), np.empty(nx)
     axes = copies.shape[0]

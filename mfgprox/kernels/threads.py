@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -34,9 +35,7 @@ def over(kernel: Callable[..., None], count: int, work: int, *arguments: Any) ->
         return
     edges = [count * i // parts for i in range(parts + 1)]
     pool = _pool(max(1, numba.get_num_threads() - 1))
-    others = [
-        pool.submit(kernel, a, b, *arguments) for a, b in zip(edges[1:-1], edges[2:], strict=True)
-    ]
+    others = [pool.submit(kernel, a, b, *arguments) for a, b in pairwise(edges[1:])]
     kernel(edges[0], edges[1], *arguments)
     for other in others:
         other.result()

@@ -1,11 +1,14 @@
-"""Feasible points of the discrete problem: what proves how good an iterate is.
+"""Values of the discrete problem near an iterate: proven from above, estimated from below.
 
 Above: a density >= 0 and a flux that meet continuity. Below: for any terminal potential U_1 the
 chain  phi^k + dt/2 H(phi^k) <= U^{k+1},  U^k = phi^k - dt/2 H(phi^k)  is feasible for the dual,
-whose value is E_P[U^0] - eps inf_nu { nu + E_Q[f*(U_1/eps - nu)] }: the saddle function is linear in
-rho with coefficients U^k - (phi^{k-1} + dt/2 H(phi^{k-1})) >= 0, and the sum over the two copies of
-a flux splits the action so that -grad phi is optimal for each cell by itself.
-Source: Baptista et al., Proximal optimal transport divergences, (2.23) and Theorem 3.1, discretised.
+whose value is E_P[U^0] - eps inf_nu { nu + E_Q[f*(U_1/eps - nu)] }: the saddle function is
+linear in rho with coefficients U^k - (phi^{k-1} + dt/2 H(phi^{k-1})) >= 0, and the two copies of a
+flux split the action so that -grad phi is optimal for each cell by itself.
+Where there is next to no mass the chain is not solvable sensibly (centred differences); what it
+violates there is charged against an envelope of the density, which makes the dual value an estimate
+and not a bound: see ENVELOPE.
+Source: Baptista et al., Proximal optimal transport divergences, (2.23) and Theorem 3.1.
 """
 
 from __future__ import annotations
@@ -33,8 +36,10 @@ VISCOSITY = 0.5
 """In units of what makes the centred scheme monotone."""
 PULL = 30.0
 ENVELOPE = (1.1, 1e-6)
-"""The dual value holds over densities up to this multiple of the certified one, plus this share of
-its maximum: a constraint that the minimiser of a convex problem does not feel."""
+"""What the chain violates is charged against this multiple of the density of the feasible pair plus
+this share of its maximum. The dual value so found bounds the action of every density below that
+envelope, but the minimiser may exceed it in the tails of a pair that has not converged there: the
+dual value is an estimate from below, not a proven bound of the discrete problem."""
 
 
 @dataclass
@@ -50,7 +55,7 @@ class Upper:
 
 @dataclass
 class Lower:
-    """value, and the potentials that prove it: levels U (K + 1, N) in the gauge D = E_P[U^0]."""
+    """value, less charge, what the chain violates; U (K + 1, N) on the levels, D = E_P[U^0]."""
 
     value: float
     U: np.ndarray
@@ -63,9 +68,7 @@ def upper(d: Discretisation, it: Iterate, steps: Steps) -> Upper:
     phi = it.phi.copy()
     rho = project(d, it, steps, phi)
     flux = np.empty((len(d.axes), d.slabs, d.cells))
-    over(
-        staggered.projected_flux, d.slabs, d.work, phi, it.weight, it.copies, *d.geometry, flux
-    )
+    over(staggered.projected_flux, d.slabs, d.work, phi, it.weight, it.copies, *d.geometry, flux)
     u = -steps.sigma * phi
     for tolerance in (*LIFTS, CONTINUITY):
         rho = _lifted(d, rho)
@@ -113,9 +116,7 @@ def _conserve(
     over(staggered.project_density, d.slabs, d.work, phi, it.weight, rho)
 
 
-def _mixed(
-    d: Discretisation, rho: np.ndarray, flux: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _mixed(d: Discretisation, rho: np.ndarray, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The convex combination with the spreading pair that takes the least of it for rho >= 0."""
     if rho.min() >= 0.0:
         return rho, flux
@@ -174,9 +175,11 @@ def damping_around(d: Discretisation, rho: np.ndarray, u: np.ndarray) -> Damping
 
 
 def lower(d: Discretisation, phi: np.ndarray, damping: Damping, bound: np.ndarray) -> Lower:
-    """The better of two dual chains near the potentials phi (K, N) of the iterate, over the
-    densities below bound (K + 1, N): one follows the backward equation from U_1 where there is mass,
-    the other takes phi as it is."""
+    """The better of two dual chains near the potentials phi (K, N) of the iterate, valid over the
+    densities below bound (K + 1, N).
+
+    One follows the backward equation from U_1 where there is mass, the other takes phi as it is.
+    """
     change = d.hamiltonian(phi) * (0.5 / d.slabs)
     U = np.empty((d.slabs + 1, d.cells))
     U[:-1], U[-1] = phi - change, phi[-1] + change[-1]

@@ -105,9 +105,7 @@ def project(d: Discretisation, it: Iterate, steps: Steps, phi: np.ndarray) -> np
         staggered.forward_density, d.slabs, d.work, it.rho, it.a, it.terminal, it.weight,
         1.0 / steps.sigma, rho,
     )  # fmt: skip
-    over(
-        staggered.continuity_residual, d.slabs, d.work, rho, it.copies, *d.geometry, residual
-    )
+    over(staggered.continuity_residual, d.slabs, d.work, rho, it.copies, *d.geometry, residual)
     it.poisson.solve(phi, residual, steps.projection)
     over(staggered.project_density, d.slabs, d.work, phi, it.weight, rho)
     return rho

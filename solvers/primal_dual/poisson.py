@@ -1,4 +1,4 @@
-"""The weighted Poisson equation of space and time: conjugate gradients, multigrid preconditioner."""
+"""The weighted Poisson equation of space and time: multigrid-preconditioned gradients."""
 
 from __future__ import annotations
 
@@ -76,8 +76,7 @@ class Poisson:
     def _merge(self, fine: Level, widths: list[np.ndarray]) -> list[np.ndarray]:
         finest = min(w.max() for w, n in zip(widths, fine.lengths, strict=True) if n > 1)
         fine.shifts = tuple(
-            int(n > 1 and w.max() < 1.5 * finest)
-            for w, n in zip(widths, fine.lengths, strict=True)
+            int(n > 1 and w.max() < 1.5 * finest) for w, n in zip(widths, fine.lengths, strict=True)
         )  # type: ignore[assignment]
         lengths = tuple((n + s) >> s for n, s in zip(fine.lengths, fine.shifts, strict=True))
         merged = [
@@ -86,7 +85,9 @@ class Poisson:
         ]
         cells = math.prod(lengths)
         time = np.empty((fine.time.shape[0], cells))
-        over(mg.merge_cells, len(time), fine.time.size, fine.time, *fine.lengths, *fine.shifts, time)
+        over(
+            mg.merge_cells, len(time), fine.time.size, fine.time, *fine.lengths, *fine.shifts, time
+        )
         faces = []
         for axis in range(3):
             if lengths[axis] == 1:

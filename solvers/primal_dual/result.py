@@ -10,14 +10,16 @@ import numpy as np
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.primal_dual.certificate import ENVELOPE
 from mfgprox.solvers.primal_dual.discretisation import Discretisation
+from mfgprox.solvers.primal_dual.interpolation import in_space
 from mfgprox.solvers.primal_dual.state import State, discrete_value
 from mfgprox.tolerance import Status
 
 STATEMENT = (
-    "primal_value and dual_value belong to the staggered discrete problem on this grid: a density "
-    ">= 0 and a flux that meet its continuity equation to round-off, and a chain of potentials that "
-    f"bounds its value from below over all densities up to {ENVELOPE[0]:g} times the one found plus "
-    f"{ENVELOPE[1]:g} of the largest; that envelope does not touch the minimiser"
+    "of the staggered discrete problem on this grid: primal_value is that of a density >= 0 and a "
+    "flux that meet its continuity equation to round-off, an upper bound; dual_value is an "
+    "estimate from below, the Lagrangian of a chain of potentials with its violations charged against "
+    f"{ENVELOPE[0]:g} times the density found plus {ENVELOPE[1]:g} of its maximum, a bound only "
+    "for densities below that envelope"
 )
 
 
@@ -37,7 +39,8 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
     assert upper is not None and lower is not None
     problem, grid = d.problem, d.problem.grid
     U = (lower.U * d.unit).reshape(-1, *grid.shape)
-    R, _ = problem.divergence.gibbs(U[-1], problem.log_Q, problem.epsilon, grid.cell_volume)
+    best = U[-1] + _correction(d, state)
+    R, _ = problem.divergence.gibbs(best, problem.log_Q, problem.epsilon, grid.cell_volume)
     value, error = _estimate(d, state)
     notes = () if math.isfinite(state.coarser_value) else ("not extrapolated: one grid only",)
     return Solution(
@@ -67,9 +70,29 @@ def _estimate(d: Discretisation, state: State) -> tuple[float, float]:
     if not math.isfinite(state.coarser_value):
         return fine, gap
     coarse = state.coarser_value * d.unit
-    ratio = np.mean([b / a for a, b in zip(*state.cells[-2:], strict=True) if b > a])
-    correction = (fine - coarse) / (ratio**2 - 1.0)
+    correction = (fine - coarse) / (_refinement(state) ** 2 - 1.0)
     return float(fine + correction), float(abs(correction) + gap)
+
+
+def _correction(d: Discretisation, state: State) -> np.ndarray:
+    """What extrapolation over the last two grids adds to U_1 of smooth problems, grid.shape.
+
+    At most epsilon: where there is little mass the two potentials say little about each other.
+    """
+    problem, grid = d.problem, d.problem.grid
+    if state.coarser_terminal is None or state.lower is None or not problem.smooth:
+        return np.zeros(grid.shape)
+    coarse = grid.with_cells(state.cells[-2])
+    values = state.coarser_terminal.reshape(1, *coarse.shape)
+    fine = state.lower.U[-1].reshape(grid.shape)
+    change = d.unit * (fine - in_space(values, coarse, grid)[0])
+    return np.clip(change / (_refinement(state) ** 2 - 1.0), -problem.epsilon, problem.epsilon)
+
+
+def _refinement(state: State) -> float:
+    """How much finer the last grid is than the one before."""
+    pairs = zip(*state.cells[-2:], strict=True)
+    return float(np.mean([fine / coarse for coarse, fine in pairs if fine > coarse]))
 
 
 def _normalised(rho: np.ndarray, volume: float) -> np.ndarray:

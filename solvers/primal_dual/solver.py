@@ -49,7 +49,11 @@ class PrimalDual:
     name = "primal-dual"
 
     def __post_init__(self) -> None:
-        for name, low, high in (("sigma", 0.0, math.inf), ("relaxation", 0.0, 2.0), ("floor", 0.0, 1.0)):
+        for name, low, high in (
+            ("sigma", 0.0, math.inf),
+            ("relaxation", 0.0, 2.0),
+            ("floor", 0.0, 1.0),
+        ):
             value = getattr(self, name)
             if not low < value < high:
                 raise ValueError(f"{name} must be above {low:g} and below {high:g}; got {value}")

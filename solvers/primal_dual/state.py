@@ -26,9 +26,9 @@ FEWEST_STEPS = 4
 class State:
     """level: index of the present grid; steps: iterations done on it; unit: the unit of length.
 
-    upper, lower: the best certificates on this grid; value, spread: estimate of the discrete value
-    of the grid before and the cells that it had along each axis (nan and empty if there is none);
-    idle: certificates since the gap last shrank.
+    upper, lower: the best certificates on this grid; coarser_value, coarser_terminal: the discrete
+    value and terminal potential (N,) of the grid before, nan and None if there are none; idle:
+    certificates since one improved.
     """
 
     cells: list[tuple[int, ...]]
@@ -40,8 +40,8 @@ class State:
     upper: Upper | None = None
     lower: Lower | None = None
     coarser_value: float = float("nan")
+    coarser_terminal: np.ndarray | None = None
     idle: int = 0
-    certified: int = -1
     discretisation: Discretisation | None = field(default=None, metadata=TRANSIENT)
 
     @property
@@ -80,6 +80,7 @@ def refine(problem: Problem, state: State, steps: Steps) -> None:
     fields = state.iterate
     if state.upper is not None and state.lower is not None:
         state.coarser_value = discrete_value(state.upper, state.lower)
+        state.coarser_terminal = state.lower.U[-1]
     state.level += 1
     state.discretisation = None
     new = present(problem, state)
@@ -88,11 +89,10 @@ def refine(problem: Problem, state: State, steps: Steps) -> None:
     state.iterate = from_fields(new, steps, rho, U)
     state.steps = state.idle = 0
     state.upper = state.lower = None
-    state.certified = -1
 
 
 def discrete_value(upper: Upper, lower: Lower) -> float:
-    """Estimate of the discrete optimum: between the feasible pair and the Lagrangian of the chain."""
+    """Estimate of the discrete optimum: between the pair and the Lagrangian of the chain."""
     return 0.5 * (upper.value + lower.value + lower.charge)
 
 
