@@ -2,9 +2,10 @@
 
 Writing happens in memory: the image of a file is complete before a byte of it reaches the disk, and
 the same content gives the same bytes. Reading trusts nothing: no links that lead elsewhere, no
-virtual or external data, no array that is larger than its stored bytes can hold. Text has a fixed
-length: HDF5 keeps text of any length in heaps without checksums, in which one flipped byte can
-send the library into an endless loop.
+virtual or external data, no array that is larger than its stored bytes can hold. HDF5 keeps text
+of any length in heaps without checksums, in which one flipped byte can send the library into an
+endless loop. So attributes for people and their tools are such text, and what this package reads
+back is a copy of fixed length in the group TEXT.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import numpy as np
 
 DEFLATE_RATIO = 1100
 """No deflated stream expands more than about 1032 times."""
+TEXT = "text"
+"""The group whose attributes repeat the root's text at a fixed length."""
 COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
@@ -76,6 +79,11 @@ def write_text(target: h5py.HLObject, name: str, text: str) -> None:
     target.attrs.create(name, content, dtype=h5py.string_dtype("utf-8", max(len(content), 1)))
 
 
+def write_string(target: h5py.HLObject, name: str, text: str) -> None:
+    """A text attribute of any length, which other tools show as a string."""
+    target.attrs.create(name, plain(text), dtype=h5py.string_dtype())
+
+
 def plain(text: str) -> str:
     """Text as HDF5 can hold it."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
@@ -83,6 +91,8 @@ def plain(text: str) -> str:
 
 def attribute(target: h5py.HLObject, name: str, kind: type) -> Any:
     """An attribute as str, float or int. Raises HDF5Error where it is missing or another kind."""
+    if kind is str and isinstance(target, h5py.File) and TEXT in target:
+        target = _text_group(target)
     value = attribute_value(target, name)
     if kind is str:
         if not isinstance(value, bytes):
@@ -93,6 +103,13 @@ def attribute(target: h5py.HLObject, name: str, kind: type) -> Any:
     if kind is int and not isinstance(value, np.integer):
         raise HDF5Error(f"the attribute {name!r} is not a whole number")
     return kind(value)
+
+
+def _text_group(file: h5py.File) -> h5py.Group:
+    group = file[TEXT] if isinstance(file.get(TEXT, getlink=True), h5py.HardLink) else None
+    if not isinstance(group, h5py.Group):
+        raise HDF5Error(f"{TEXT!r} is not a group of this file")
+    return group
 
 
 def attribute_value(target: h5py.HLObject, name: str) -> Any:

@@ -108,8 +108,7 @@ def _described(found: h5py.Dataset, name: str, dimension: int) -> str:
     axes = layout.axes_of(name, dimension)
     named = axes if len(axes) == found.ndim else [""] * found.ndim
     shape = ", ".join(f"{a} {n}".strip() for a, n in zip(named, found.shape, strict=True))
-    meaning = attribute(found, "long_name", str) if "long_name" in found.attrs else ""
-    return f"({shape}) {found.dtype}  {meaning}"
+    return f"({shape}) {found.dtype}  {layout.NAMES.get(name, '')}".rstrip()
 
 
 def _bound(value: float) -> str:

@@ -101,9 +101,11 @@ def _write_attributes(file: h5py.File, solution: Solution) -> None:
         "time_steps": np.int64(grid.time_steps),
     }
     attributes |= {name: np.float64(getattr(solution, name)) for name in VALUES}
+    copies = file.create_group(hdf5.TEXT)
     for name, value in attributes.items():
         if isinstance(value, str):
-            hdf5.write_text(file, name, value)
+            hdf5.write_string(file, name, value)
+            hdf5.write_text(copies, name, value)
         else:
             file.attrs[name] = value
 
@@ -123,10 +125,10 @@ def _write_scale(
 ) -> None:
     scale = group.create_dataset(name, data=values, track_times=False)
     scale.make_scale(name)
-    hdf5.write_text(scale, "units", "1")
-    hdf5.write_text(scale, "long_name", long_name)
+    hdf5.write_string(scale, "units", "1")
+    hdf5.write_string(scale, "long_name", long_name)
     if axis:
-        hdf5.write_text(scale, "axis", axis)
+        hdf5.write_string(scale, "axis", axis)
 
 
 def axes_of(name: str, dimension: int) -> tuple[str, ...]:
@@ -150,8 +152,8 @@ def _write_field(file: h5py.File, name: str, data: np.ndarray, dimension: int) -
     field = hdf5.write_array(file, name, data, chunks, **hdf5.COMPRESSION)
     for axis, scale in zip(field.dims, scales, strict=True):
         axis.attach_scale(file[scale])
-    hdf5.write_text(field, "units", "1")
-    hdf5.write_text(field, "long_name", NAMES.get(name, f"momentum along {name[-1]}"))
+    hdf5.write_string(field, "units", "1")
+    hdf5.write_string(field, "long_name", NAMES.get(name, f"momentum along {name[-1]}"))
 
 
 def _write_momentum(file: h5py.File, solution: Solution) -> None:

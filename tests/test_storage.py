@@ -264,7 +264,7 @@ def edit_kind(file):
 
 
 def edit_heap(file):
-    file.attrs["certificate"] = "text of any length, in a heap without a checksum"
+    file["text"].attrs["certificate"] = "text of any length, in a heap without a checksum"
 
 
 def edit_epsilon(file):
@@ -272,11 +272,11 @@ def edit_epsilon(file):
 
 
 def edit_version(file):
-    hdf5.write_text(file, "format_version", "2.0")
+    hdf5.write_text(file["text"], "format_version", "2.0")
 
 
 def edit_status(file):
-    hdf5.write_text(file, "status_name", "FINE")
+    hdf5.write_text(file["text"], "status_name", "FINE")
 
 
 def edit_times(file):
@@ -284,7 +284,7 @@ def edit_times(file):
 
 
 def edit_divergence(file):
-    hdf5.write_text(file, "f_divergence", "none")
+    hdf5.write_text(file["text"], "f_divergence", "none")
 
 
 def edit_history(file):
@@ -366,7 +366,7 @@ def test_who_may_write_over_what(tmp_path):
     with pytest.raises(StorageError, match="same case"):
         save(solution, path, force=False)
     with h5py.File(path, "r+") as file:
-        hdf5.write_text(file, "case", "epsilon = 2.0")
+        hdf5.write_text(file["text"], "case", "epsilon = 2.0")
     assert same_case(path, "epsilon = 2.0")
     assert not same_case(path, "epsilon = 3.0")
     (tmp_path / "thesis.h5").write_text("years of work")
@@ -388,7 +388,7 @@ def test_describe(stored):
     ):
         assert part in text, part
     with h5py.File(stored, "r+") as file:
-        hdf5.write_text(file, "title", "\x1b[2J\x07 cleared")
+        hdf5.write_text(file["text"], "title", "\x1b[2J\x07 cleared")
     assert "\x1b" not in describe(stored)
 
 
