@@ -15,6 +15,7 @@ from mfgprox.tolerance import Tolerance
 SOLVERS = {
     "primal-dual": ("primal_dual", "PrimalDual"),
     "fictitious-play": ("fictitious_play", "FictitiousPlay"),
+    "newton": ("newton", "Newton"),
 }
 DEFAULT_SOLVER = "primal-dual"
 

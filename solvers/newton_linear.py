@@ -119,7 +119,7 @@ class Multigrid:
     def solve(self, f: np.ndarray, tolerance: float, cycles: int, krylov: int) -> Answer:
         """L u = f to a relative residual, f (nz, ny, nx).
 
-        At most `cycles` V-cycles; if they reduce it by less than a factor of ten together, GMRES
+        At most `cycles` V-cycles; if they leave more than twice the tolerance, GMRES
         with at most `krylov` vectors. Raises FloatingPointError if nothing finite comes out.
         """
         size = math.sqrt(float(np.square(f).sum()))
@@ -137,7 +137,7 @@ class Multigrid:
             previous, reduction = reduction, self._residual() / size
             if not reduction < 0.7 * previous:
                 break
-        if reduction <= max(tolerance, 0.1):
+        if reduction <= 2.0 * tolerance:
             return Answer(u.copy(), count, reduction)
         return self._gmres(f, size, tolerance, count, krylov)
 

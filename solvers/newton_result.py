@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfgprox.certificate import Bounds, continuous_bounds
 from mfgprox.dynamic import dynamic_pair
 from mfgprox.problem import Problem
 from mfgprox.solution import Certificate, Solution
@@ -15,6 +14,10 @@ from mfgprox.solvers.newton_level import Level, Potential
 from mfgprox.tolerance import Status
 
 ROUNDING = 1e-13
+STATEMENT = (
+    "of the static problem with sums over the cell centres: dual_value is that of a potential on the "
+    "whole box, primal_value that of the density that its map makes of P"
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,6 @@ def solution(
     U_1 = -level.psi(at).reshape(shape)
     R, _ = problem.divergence.gibbs(U_1, problem.log_Q, problem.epsilon, problem.grid.cell_volume)
     pair = dynamic_pair(problem, U_1, R)
-    bounds = continuous_bounds(problem, U_1)
     information = problem.grid.integrate(R * U_1) / problem.epsilon
     return Solution(
         problem=problem,
@@ -60,9 +62,9 @@ def solution(
         U=pair.U,
         R=R,
         momentum=pair.momentum,
-        certificate=Certificate(primal, at.dual, bounds.lower, bounds.upper, bounds.statement),
+        certificate=Certificate(primal, at.dual, statement=STATEMENT),
         divergence=at.dual,
-        divergence_error=_error(at.dual, primal, bounds, outcome),
+        divergence_error=_error(at.dual, primal, outcome),
         transport_cost=at.dual - problem.epsilon * information,
         information_divergence=information,
         history=history,
@@ -70,11 +72,9 @@ def solution(
     )
 
 
-def _error(dual: float, primal: float, bounds: Bounds, outcome: Outcome) -> float:
+def _error(dual: float, primal: float, outcome: Outcome) -> float:
     left = outcome.decrement + ROUNDING * (1.0 + abs(dual))
     gap = abs(primal - dual) if math.isfinite(primal) else math.inf
-    width = bounds.upper - min(dual, bounds.lower)
-    gap = min(gap, width) if math.isfinite(width) else gap
     if not (outcome.settled and outcome.duals):
         return max(left, gap)
     return max(left, min(gap, abs(dual - outcome.duals[-1]) / 10.0))

@@ -77,11 +77,12 @@ def _moments(density: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     d, weight = grid.dimension, density / density.sum()
     x = grid.coordinates()
     mean = np.array([float((weight * c).sum()) for c in x])
-    S = np.diag(np.square(grid.spacing) / 12.0)
+    S = np.empty((d, d))
     for i in range(d):
         for j in range(d):
-            S[i, j] += float((weight * (x[i] - mean[i]) * (x[j] - mean[j])).sum())
-    return mean, S
+            S[i, j] = float((weight * (x[i] - mean[i]) * (x[j] - mean[j])).sum())
+    # A density within one cell has a cell's own spread.
+    return mean, S + np.diag(np.maximum(np.square(grid.spacing) / 12.0 - np.diag(S), 0.0))
 
 
 def _at_walls(density: np.ndarray) -> float:

@@ -12,12 +12,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mfgprox.case.accept import Lengths, PerAxis, Rows, accept, as_tuple, one_of
 
-SOLVER_METHODS: tuple[str, ...] = ("primal-dual", "fictitious-play")
+SOLVER_METHODS: tuple[str, ...] = ("primal-dual", "fictitious-play", "newton")
 """Names that `mfgprox.solvers.SOLVERS` knows; listed here since that table needs the compiler."""
-LATER_METHODS = ("newton", "back-and-forth", "semi-discrete", "auto")
+LATER_METHODS = ("back-and-forth", "semi-discrete", "auto")
 SOLVER_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "primal-dual": {},
     "fictitious-play": {"update": ("newton", "line-search", "classical")},
+    "newton": {},
 }
 """What `solver.options` may hold: for each method the fields of its class, and their values."""
 DIVERGENCE_KINDS: tuple[str, ...] = ("kl",)

@@ -94,7 +94,7 @@ def _clamped(xx, yy, zz, xy, xz, yz, delta, scratch):
     for sweep in range(36):
         p = 0 if sweep % 3 < 2 else 1
         q = 1 if sweep % 3 == 0 else 2
-        if m[p, q] == 0.0:
+        if abs(m[p, q]) <= 1e-18 * (abs(m[p, p]) + abs(m[q, q])):
             continue
         tau = (m[q, q] - m[p, p]) / (2.0 * m[p, q])
         t = (1.0 if tau >= 0.0 else -1.0) / (abs(tau) + np.sqrt(1.0 + tau * tau))
@@ -193,8 +193,8 @@ def linearise(
     equation is kept (between: blended with -½Δchi + far chi = 0, far the last of the four), and the
     logarithm of the largest density that counts as weight 0 for the Gibbs density.
     Written: coefficients (rows as in multigrid, nz, ny, nx), rhs = -F, displacement S - y
-    (d, nz, ny, nx), log_R = log P(S) det DS (-inf where blended out), parts (rows, PARTS): sums over
-    cells of R', R'|S - y|², R' log(R'/Q), Gibbs mass on cells with a clamped eigenvalue, and all.
+    (d, nz, ny, nx), log_R = log P(S) det DS (-inf where blended out), parts (rows, PARTS): sums
+    over cells of R', R'|S - y|², R' log(R'/Q), Gibbs mass where an eigenvalue was clamped, and all.
     """
     nz, ny, nx = rhs.shape
     n = (nx, ny, nz)

@@ -1,8 +1,8 @@
 """One V-cycle for  c u - a:D²u - b·∇u = f  on a box with Neumann walls.
 
 Zebra lines along every axis; second order, central, with just enough diffusion for a diagonally
-dominant line where b is large. All levels lie in flat arrays behind each other, nz ny nx cells each,
-x fastest, with guard cells between them: off-diagonal entries vanish at the walls, so that
+dominant line where b is large. All levels lie in flat arrays behind each other, nz ny nx cells
+each, x fastest, with guard cells between them: off-diagonal entries vanish at the walls, so that
 neighbours are plain index shifts.
 Rows of `coefficients`: a_xx [a_yy a_zz], b_x [b_y b_z], c, then a_xy [a_xz a_yz] (axes in the order
 x, y, z, d of them). Rows of `stencil`: low_x, high_x [low_y, …], diagonal, crosses, then for the
