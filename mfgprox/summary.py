@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from pathlib import Path
 
 from mfgprox.solution import Solution
+
+LINE = 100
 
 
 def summary(solution: Solution, output: Path | None, seconds: float) -> str:
@@ -15,7 +18,7 @@ def summary(solution: Solution, output: Path | None, seconds: float) -> str:
     rows = [
         ("case", problem.title or "untitled"),
         ("grid", f"{size}, epsilon {problem.epsilon:g}, p {problem.p:g}"),
-        ("solver", f"{solution.solver}, {solution.iterations} iterations, {seconds:.1f} s"),
+        ("solver", f"{solution.solver}, {_iterations(solution)}, {seconds:.1f} s"),
         ("status", solution.status.value),
         ("D(P‖Q)", f"{solution.divergence:.8g} ± {solution.divergence_error:.1e}"),
         ("  transport cost", f"{solution.transport_cost:.8g}"),
@@ -40,7 +43,25 @@ def summary(solution: Solution, output: Path | None, seconds: float) -> str:
     if output is not None:
         rows.append(("written to", str(output)))
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
+    return "\n".join(
+        textwrap.fill(
+            text,
+            LINE,
+            initial_indent=f"{name:<{width}}  ",
+            subsequent_indent=" " * (width + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for name, text in rows
+    )
+
+
+def _iterations(solution: Solution) -> str:
+    text = f"{solution.iterations} iterations"
+    levels = solution.history.get("level")
+    if levels is not None and levels.size and levels.max() > levels.min():
+        text += f" ({int((levels == levels.max()).sum())} of them on the last grid)"
+    return text
 
 
 def _bound(value: float) -> str:
