@@ -62,7 +62,8 @@ def pair_of(response: Response) -> Average:
 def primal(level: Level, pair: Average) -> float:
     """The kinetic energy of the pair plus epsilon D_f(rho_1‖Q); inf where Q = 0 < rho_1."""
     problem = level.problem
-    kinetic = continuity.kinetic_energy(pair.rho, *pair.momentum, problem.p, level.separable)
+    mz, my, mx = pair.momentum
+    kinetic = continuity.kinetic_energy(pair.rho, mz, my, mx, problem.p, level.separable)
     information = problem.divergence.between(pair.rho[-1], level.log_Q, level.volume)
     return float(kinetic) * level.volume / level.steps + problem.epsilon * information
 

@@ -72,7 +72,5 @@ def extrapolate(responses: list[Response], potentials: list[np.ndarray]) -> Extr
 def candidates(responses: list[Response]) -> list[Extrapolated]:
     """From one grid, from two, …, up to all of the responses, finest first."""
     grid = responses[0].level.problem.grid
-    potentials = [
-        resample(written_potential(r), r.level.problem.grid, grid) for r in responses
-    ]
+    potentials = [resample(written_potential(r), r.level.problem.grid, grid) for r in responses]
     return [extrapolate(responses[: k + 1], potentials) for k in range(len(responses))]

@@ -1,4 +1,4 @@
-"""Nested grids of any number of cells per axis: how many steps and how fast, and what to start from."""
+"""Nested grids of any number of cells per axis: how fast, how many steps, what to start from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPEED_MARGIN = 1.3
 
 
 def nested(problem: Problem, most: int | None = None) -> list[Problem]:
-    """The problem on coarser and coarser grids, coarsest first; all keep the written time levels."""
+    """The problem on coarser and coarser grids, coarsest first; all keep the written times."""
     problems = [problem]
     while max(problems[0].grid.cells) > COARSEST and (most is None or len(problems) < most):
         grid = problems[0].grid
@@ -44,9 +44,7 @@ def used_speed(response: Response) -> float:
         a = grid.dimension - 1 - axis
         rise = np.abs(np.diff(u, axis=a)) / grid.spacing[axis]
         none = np.zeros_like(u).take([0], a)
-        slopes.append(
-            np.maximum(np.concatenate([none, rise], a), np.concatenate([rise, none], a))
-        )
+        slopes.append(np.maximum(np.concatenate([none, rise], a), np.concatenate([rise, none], a)))
     speed = np.sqrt(sum(np.square(v) for v in problem.cost.velocity(slopes)))
     return float(speed[mass > WITH_MASS * mass.max()].max())
 

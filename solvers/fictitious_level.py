@@ -3,8 +3,8 @@
 The unknown is the terminal potential U_1. The dual value is
     J(U_1) = E_P[U_0] - epsilon inf_nu { nu + E_Q[f*(U_1/epsilon - nu)] },
 its gradient R_pushed - R_Gibbs: what the forward sweep delivers less what the potential asks for.
-At a best response the primal value of the pushed pair exceeds J by exactly epsilon KL(R_pushed‖R_Gibbs)
-(the Bregman distance of D_f for other f): the discrete gap costs nothing.
+At a best response the primal value of the pushed pair exceeds J by exactly
+epsilon KL(R_pushed‖R_Gibbs) (the Bregman distance of D_f for other f): the discrete gap costs nothing.
 Source: Baptista et al., Proximal optimal transport divergences, (2.23)-(2.25) and Theorem 3.1.
 """
 
@@ -23,7 +23,7 @@ CFL_LIMIT = 0.99
 
 
 def stable_steps(problem: Problem, speed: float) -> int:
-    """The least number of time steps with which the sweeps are monotone for speeds up to `speed`."""
+    """The least number of time steps with which the sweeps are monotone up to this speed."""
     widths = np.array(problem.grid.spacing)
     if problem.cost.separable:
         rate = np.sqrt(2.0) * (1.0 / widths).sum()
@@ -66,7 +66,7 @@ class Level:
 
     @cached_property
     def frozen_below(self) -> float:
-        """The upwind square below which the Newton matrix freezes the mobility, which is zero or
+        """The upwind square below which the Newton matrix freezes the mobility: it is zero or
         unbounded at rest for p != 2: that of a speed that moves mass by one cell."""
         p = self.problem.p
         return float((p * min(self.problem.grid.spacing) ** (p - 1.0)) ** 2) if p != 2.0 else 0.0
@@ -93,7 +93,7 @@ class Level:
 class Response:
     """The backward sweep from one U_1 and, on demand, the forward sweep with all that follows.
 
-    wanted: U_1 before its continuation; U, rho: (steps + 1, nz, ny, nx); mobility: as in the kernel.
+    wanted: U_1 before its continuation; U, rho: (steps + 1, nz, ny, nx); mobility: see the kernel.
     """
 
     def __init__(self, level: Level, wanted: np.ndarray) -> None:

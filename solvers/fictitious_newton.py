@@ -1,8 +1,8 @@
 """The Newton-type update of the terminal potential: quadratically convergent fictitious play.
 
 At U_1 solve  (W/epsilon - ∂R_pushed/∂U_1) δ = R_pushed - R_Gibbs  by preconditioned conjugate
-gradients; W/epsilon is the secant slope of R = f'^{-1}(U_1/epsilon) between both densities (for KL the
-logarithmic mean). One product costs one tangent sweep and one second-order adjoint sweep.
+gradients; W/epsilon is the secant slope of R = f'^{-1}(U_1/epsilon) between both densities (for
+KL the logarithmic mean). One product costs one tangent sweep and one second-order adjoint sweep.
 The preconditioner is the linearised transport map: W/epsilon - div(W (D²c + D²U_1)^{-1} ∇).
 """
 
@@ -14,8 +14,11 @@ from mfgprox.kernels.screened_poisson import ScreenedPoisson
 from mfgprox.solvers.fictitious_level import Level, Response
 
 TINY = 1e-300
-import os
-FLOOR=float(os.environ.get('FLOOR','1e-8'));FORCING=float(os.environ.get('FORCING','0.1'));MOST_PRODUCTS=int(os.environ.get('MOSTP','40'))
+FLOOR = 1e-8
+"""Least slope of the terminal condition relative to the largest: cells with less mass than that
+hold still, or their rounding errors would rule the conjugate gradients."""
+FORCING, MOST_PRODUCTS = 0.1, 40
+"""How far the conjugate gradients go: residual in the norm of the preconditioner, products."""
 SECANT = 1.01
 """Two densities closer than this ratio are moved apart to it before the secant is taken."""
 ARMIJO = 1e-4
@@ -23,7 +26,7 @@ SMALLEST_STEP = 2.0**-20
 
 
 def terminal_slope(response: Response) -> np.ndarray:
-    """dR/dU_1 between the pushed and the Gibbs density, cell by cell; zero where Q = 0."""
+    """dR/dU_1 between the pushed and the Gibbs density, cell by cell, and at least the floor."""
     level, problem = response.level, response.level.problem
     one, two = np.maximum(response.pushed, TINY), np.maximum(response.gibbs, TINY)
     low, high = np.minimum(one, two), np.maximum(one, two)
@@ -31,10 +34,9 @@ def terminal_slope(response: Response) -> np.ndarray:
     near = high < SECANT * low
     low = np.where(near, middle / np.sqrt(SECANT), low)
     high = np.where(near, middle * np.sqrt(SECANT), high)
-    potentials = (
-        problem.divergence.potential(R, level.log_Q, problem.epsilon) for R in (high, low)
-    )
-    rise = np.subtract(*potentials, out=np.ones(level.shape), where=level.support)
+    above = problem.divergence.potential(high, level.log_Q, problem.epsilon)
+    below = problem.divergence.potential(low, level.log_Q, problem.epsilon)
+    rise = np.subtract(above, below, out=np.ones(level.shape), where=level.support)
     slope = np.where(level.support, (high - low) / rise, 0.0)
     return slope + FLOOR * slope.max()
 
@@ -57,7 +59,7 @@ def preconditioner(response: Response, slope: np.ndarray) -> ScreenedPoisson:
         low = mobility.take(range(u.shape[axis] - 1), axis)
         high = mobility.take(range(1, u.shape[axis]), axis)
         faces.append(np.ascontiguousarray(0.5 * (low + high) / width**2))
-    return ScreenedPoisson(slope + 1e-14 * slope.max(), tuple(faces))
+    return ScreenedPoisson(slope, tuple(faces))
 
 
 def cost_curvature(level: Level, u: np.ndarray) -> list[np.ndarray]:
@@ -108,7 +110,9 @@ def direction(response: Response, forcing: float, most: int) -> tuple[np.ndarray
     return response.spread(step), level.integral(response.gradient * step), count
 
 
-def update(response: Response, forcing: float = FORCING, most: int = MOST_PRODUCTS) -> tuple[Response, bool]:
+def update(
+    response: Response, forcing: float = FORCING, most: int = MOST_PRODUCTS
+) -> tuple[Response, bool]:
     """One Newton step with backtracking on the dual value.
 
     Returns the new response (the old one if no step improves) and whether it improved.

@@ -32,6 +32,9 @@ ROUGH_GAP, ROUGH_STEPS = 1e-2, 12
 GAP, RESIDUAL = 1e-6, 1e-4
 """Relative discrete gap and ∫|R_pushed - R_Gibbs| of the grids that are extrapolated: R is off by
 the residual, which may be as large as the root of the gap."""
+SLOW, SLOW_STEPS, MOST_SLOW_STEPS = 0.9, 3, 12
+"""Updates that leave more than this share of gap and residual are slow; after so many in a row the
+residual no longer matters, after more the grid is left, or the solve ends as stalled."""
 LEVEL_STEPS = 40
 """An extrapolated grid, but the finest, is left after so many updates."""
 MOST_ENLARGEMENTS = 4
@@ -90,7 +93,10 @@ class FictitiousPlay:
     ) -> Record:
         new, improved = newton.update(response)
         state.response, state.potentials[-1] = new, new.wanted
-        settled = _settled(new, tolerance)
+        slow = new.gap > SLOW * response.gap and new.residual > SLOW * response.residual
+        state.slow_steps = state.slow_steps + 1 if slow else 0
+        improved = improved and state.slow_steps < MOST_SLOW_STEPS
+        settled = _settled(new, tolerance, patient=state.slow_steps < SLOW_STEPS)
         if settled and _too_slow(state, new):
             record = _record(state, new, settled=False)
             states.speed_up(problem, state)
@@ -128,11 +134,12 @@ class FictitiousPlay:
         return record.settled or state.age >= LEVEL_STEPS
 
 
-def _settled(response: Response, tolerance: Tolerance) -> bool:
-    """Whether gap and residual are small enough for the extrapolation to make sense."""
+def _settled(response: Response, tolerance: Tolerance, patient: bool) -> bool:
+    """Whether the gap, and while there is patience the residual too, are small enough for the
+    extrapolation to make sense."""
     rtol = min(tolerance.rtol, GAP)
     near = response.gap <= tolerance.atol + rtol * abs(response.dual)
-    return near and response.residual <= RESIDUAL
+    return near and (response.residual <= RESIDUAL or not patient)
 
 
 def _too_slow(state: State, response: Response) -> bool:
@@ -151,5 +158,5 @@ def _record(state: State, response: Response, **flags: bool) -> Record:
         dual=response.dual,
         residual=response.residual,
         exploitability=response.gap,
-        **flags,  # type: ignore[arg-type]
+        **flags,
     )

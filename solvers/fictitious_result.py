@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
+from mfgprox.certificate import continuous_bounds
 from mfgprox.kernels import continuity
 from mfgprox.problem import Problem
 from mfgprox.solution import Certificate, Solution
@@ -26,7 +27,7 @@ STATEMENT = (
 AGREEMENT = 0.5
 """A third grid is used where it changes R by less than this share of what the second changed."""
 ERROR_SHARE = {2: 3.0, 3: 6.0}
-"""The last extrapolation step over the error that is left, in experiments on smooth data at least."""
+"""The last extrapolation step over the error that is left: at least this in experiments."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The best estimates of the continuous problem: U at the written times, R, the value, its error."""
+    """The best estimates of the continuous problem: U at the written times, R, value and error."""
 
     U: np.ndarray
     R: np.ndarray
@@ -69,7 +70,7 @@ def assemble(
             mean_of_steps(m, level).reshape(problem.grid.time_steps, *_faces(problem, 2 - axis))
             for axis, m in enumerate(average.momentum)
         )[::-1][: problem.grid.dimension]
-    best = estimate(responses)
+    best = with_lower_bound(problem, estimate(responses))
     information = problem.divergence.between(best.R, problem.log_Q, problem.grid.cell_volume)
     return Solution(
         problem=problem,
@@ -96,20 +97,35 @@ def estimate(responses: list[Response]) -> Estimate:
     found = candidates(responses)
     moved = [finest.level.problem.grid.integrate(np.abs(b.R - a.R)) for a, b in pairwise(found)]
     grids = 1
-    if len(found) > 1 and (len(found) == 2 or moved[1] < moved[0]):
-        grids = 2
-    if len(found) > 2 and moved[1] < AGREEMENT * moved[0]:
-        grids = 3
+    if finest.level.positive and len(found) > 1:
+        grids = 2 if len(found) == 2 or moved[1] < moved[0] else 1
+        grids = 3 if len(found) > 2 and moved[1] < AGREEMENT * moved[0] else grids
     best = found[grids - 1]
     if grids == 1:
         error, note = abs(finest.gap), "not extrapolated: only one grid was solved to the end"
         if len(found) > 1:
             error = abs(best.value - found[1].value)
             note = "not extrapolated: the nested grids do not converge regularly"
+        if not finest.level.positive:
+            note = "not extrapolated: the grids see the edge of Q differently"
         return Estimate(best.U, best.R, best.value, error, (note,))
     error = abs(best.value - found[grids - 2].value) / ERROR_SHARE[grids]
     note = f"value, R and U are extrapolated over {grids} nested grids; rho is that of the finest"
     return Estimate(best.U, best.R, best.value, error, (note,))
+
+
+def with_lower_bound(problem: Problem, best: Estimate) -> Estimate:
+    """The value raised to what the potential proves for the continuous problem, where that is more.
+
+    The bound is off by the square of the error of the potential, the extrapolated value by the
+    error itself: a value below the bound is worse than the bound.
+    """
+    lower = continuous_bounds(problem, best.U[-1], upper=False).lower
+    if not lower > best.value:
+        return best
+    error = (lower - best.value) / ERROR_SHARE[3]
+    note = "the value is the lower bound that the extrapolated potential proves"
+    return replace(best, value=lower, error=error, notes=(*best.notes, note))
 
 
 def written_rho(rho: np.ndarray, level: Level) -> np.ndarray:

@@ -28,7 +28,8 @@ class State:
     steps, speeds: internal time steps and the bound on speeds of every grid reached.
     finest_steps: internal steps of the finest grid, 0 before they are known; those of the other
     extrapolated grids follow from it, so that time steps and widths shrink together.
-    age: updates done on this grid. average: the averaged pair of this grid (averaging rules only).
+    age: updates done on this grid; slow_steps: how many of the last ones gained little.
+    average, best_dual: the averaged pair of this grid (averaging rules only).
     """
 
     levels: int
@@ -38,6 +39,7 @@ class State:
     speeds: list[float] = field(default_factory=list)
     finest_steps: int = 0
     age: int = 0
+    slow_steps: int = 0
     enlargements: int = 0
     best_dual: float = -math.inf
     average: Average | None = None
@@ -89,7 +91,7 @@ def speed_up(problem: Problem, state: State) -> None:
     speed = grids.next_speed(current(problem, state))
     kept = state.first_extrapolated + 1
     for values in (state.potentials, state.steps, state.speeds):
-        del values[kept:]  # type: ignore[attr-defined]
+        del values[kept:]
     state.finest_steps = 0
     state.speeds[-1] = max(speed, state.speeds[-1])
     state.steps[-1] = _steps(problem, state, state.level, state.speeds[-1])
@@ -143,7 +145,7 @@ def _steps(problem: Problem, state: State, level: int, speed: float) -> int:
 
 def _restart(state: State) -> None:
     state.response, state.average = None, None
-    state.age, state.best_dual = 0, -math.inf
+    state.age, state.slow_steps, state.best_dual = 0, 0, -math.inf
 
 
 def _first_extrapolated(problems: list[Problem]) -> int:

@@ -106,7 +106,8 @@ def kinetic_energy(rho, mz, my, mx, p, separable):
     """Sum over steps and cells of rho^{1-p} |m|^p with the outflows of each cell as components.
 
     rho (steps + 1, nz, ny, nx); m_a (steps, …) on faces, one face more along its axis. This is the
-    discrete kinetic energy whose conjugate is the upwind Hamiltonian; inf where mass leaves nothing.
+    discrete kinetic energy that is conjugate to the upwind Hamiltonian; inf where mass leaves an
+    empty cell.
     """
     steps, nz, ny, nx = mz.shape[0], rho.shape[1], rho.shape[2], rho.shape[3]
     total = 0.0

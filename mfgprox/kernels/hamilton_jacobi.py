@@ -2,17 +2,17 @@
 
 Scheme (Engquist and Osher; Osher and Sethian): U^k = u - dt H(s), u = U^{k+1}, with the upwind
 squares s_d = max(D⁻_d u, 0)² + min(D⁺_d u, 0)². Euclidean cost: H = G(Σ_d s_d); separable cost:
-H = Σ_d G(s_d); G is the Hamiltonian of |v|^p under the constraint |v| <= V on the outflow of a cell:
-(p-1) p^{-q} s^{q/2}, q = p/(p-1), up to the square s_V = (p V^{p-1})² of the gradient that drives the
-speed V, and V √s - V^p beyond. No flux through the box: the one-sided difference over a boundary
+H = Σ_d G(s_d); G is the Hamiltonian of |v|^p under the constraint |v| <= V on the outflow of a
+cell: (p-1) p^{-q} s^{q/2}, q = p/(p-1), up to the square s_V = (p V^{p-1})² of the gradient that
+drives the speed V, and V √s - V^p beyond. No flux through the box: the one-sided difference over a boundary
 face is zero.
 
 The bound makes every sweep monotone, whatever U_1: a cell loses mass at the rate Σ α/h with
 |α| <= V over its up to 2d outflows, so dt V (2 Σ_d 1/h_d²)^{1/2} <= 1 suffices (separable:
 dt V √2 Σ_d 1/h_d <= 1). It changes nothing where no mass moves as fast as V.
 
-Arrays see three space axes (nz, ny, nx), C-contiguous; missing axes have length one. `inverse` holds
-the inverse cell widths in that order. Equation: Baptista et al., Proximal optimal transport
+Arrays see three space axes (nz, ny, nx), C-contiguous; missing axes have length one. `inverse`
+holds the inverse cell widths in that order. Equation: Baptista et al., Proximal optimal transport
 divergences, (2.24).
 """
 
@@ -124,7 +124,7 @@ def backward_sweep(U, G, inverse, p, speed, separable):
 
 @njit(cache=True)
 def lipschitz_cap(u, owner, rises):
-    """The largest function below u whose cell-to-cell rise per axis is at most rises (3,), in place.
+    """The largest function below u that rises from cell to cell by at most rises (3,), in place.
 
     u, owner (nz, ny, nx); owner[cell] becomes the owner of the cell whose value, plus the rises on
     the way, it takes; a cell within rounding of its bound counts as bound. Exact: the infimal

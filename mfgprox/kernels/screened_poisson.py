@@ -19,32 +19,33 @@ Coefficients = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 def smooth(d, kz, ky, kx, x, b, backward):
     """One Gauss-Seidel sweep on x in lexicographic order, or in its reverse."""
     nz, ny, nx = x.shape
-    cells = nz * ny * nx
-    for count in range(cells):
-        index = cells - 1 - count if backward else count
-        i = index % nx
-        j = (index // nx) % ny
-        l = index // (nx * ny)
-        total, right = d[l, j, i], b[l, j, i]
-        if i > 0:
-            total += kx[l, j, i - 1]
-            right += kx[l, j, i - 1] * x[l, j, i - 1]
-        if i < nx - 1:
-            total += kx[l, j, i]
-            right += kx[l, j, i] * x[l, j, i + 1]
-        if j > 0:
-            total += ky[l, j - 1, i]
-            right += ky[l, j - 1, i] * x[l, j - 1, i]
-        if j < ny - 1:
-            total += ky[l, j, i]
-            right += ky[l, j, i] * x[l, j + 1, i]
-        if l > 0:
-            total += kz[l - 1, j, i]
-            right += kz[l - 1, j, i] * x[l - 1, j, i]
-        if l < nz - 1:
-            total += kz[l, j, i]
-            right += kz[l, j, i] * x[l + 1, j, i]
-        x[l, j, i] = right / total if total > 0.0 else 0.0
+    for m in range(nz):
+        l = nz - 1 - m if backward else m
+        for n in range(ny):
+            j = ny - 1 - n if backward else n
+            row = x[l, j]
+            for o in range(nx):
+                i = nx - 1 - o if backward else o
+                total, right = d[l, j, i], b[l, j, i]
+                if i > 0:
+                    total += kx[l, j, i - 1]
+                    right += kx[l, j, i - 1] * row[i - 1]
+                if i < nx - 1:
+                    total += kx[l, j, i]
+                    right += kx[l, j, i] * row[i + 1]
+                if j > 0:
+                    total += ky[l, j - 1, i]
+                    right += ky[l, j - 1, i] * x[l, j - 1, i]
+                if j < ny - 1:
+                    total += ky[l, j, i]
+                    right += ky[l, j, i] * x[l, j + 1, i]
+                if l > 0:
+                    total += kz[l - 1, j, i]
+                    right += kz[l - 1, j, i] * x[l - 1, j, i]
+                if l < nz - 1:
+                    total += kz[l, j, i]
+                    right += kz[l, j, i] * x[l + 1, j, i]
+                row[i] = right / total if total > 0.0 else 0.0
 
 
 @njit(cache=True)
@@ -74,7 +75,9 @@ def apply(d, kz, ky, kx, x, out):
 class ScreenedPoisson:
     """The hierarchy of one matrix, and a fixed number of symmetric V-cycles as its inverse."""
 
-    def __init__(self, diagonal: np.ndarray, faces: tuple[np.ndarray, ...], cycles: int = 2) -> None:
+    def __init__(
+        self, diagonal: np.ndarray, faces: tuple[np.ndarray, ...], cycles: int = 2
+    ) -> None:
         self.cycles = cycles
         self.levels: list[Coefficients] = [(diagonal, *faces)]  # type: ignore[list-item]
         self.factors: list[tuple[int, int, int]] = []
@@ -120,8 +123,9 @@ def _strong_axes(coefficients: Coefficients) -> tuple[int, int, int]:
     """2 for the axes to coarsen: those whose mean coupling is within a factor 4 of the largest."""
     shape = coefficients[0].shape
     means = [k.mean() if n > 1 else -1.0 for k, n in zip(coefficients[1:], shape, strict=True)]
-    strong = tuple(2 if n > 1 and m >= 0.25 * max(means) else 1 for m, n in zip(means, shape, strict=True))
-    return strong  # type: ignore[return-value]
+    return tuple(  # type: ignore[return-value]
+        2 if n > 1 and m >= 0.25 * max(means) else 1 for m, n in zip(means, shape, strict=True)
+    )
 
 
 def _add_pairs(values: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Second derivative of U_1 -> E_P[U_0] along a direction: a tangent sweep and its adjoint.
 
-The adjoint sweep carries x = ∂rho along the direction forward: x^{k+1} = Aᵀ x^k + (∂A)ᵀ rho^k, with A
-the linearised backward step. Both use the mobility of hamilton_jacobi.py. For p > 2 its derivative
+The adjoint sweep carries x = ∂rho along the direction forward: x^{k+1} = Aᵀ x^k + (∂A)ᵀ rho^k,
+with A the linearised backward step. Both use the mobility of hamilton_jacobi.py. For p > 2 its derivative
 is unbounded where nothing moves, for p < 2 the mobility itself vanishes there: below the square
 `floor` the mobility is frozen at its value there, in the second-derivative term only, which keeps
 the form symmetric and semi-definite.
@@ -64,7 +64,7 @@ def add_change(change, square, high, low, d_high, d_low, inverse, rising):
 
 @njit(cache=True)
 def changes(u, d, z, y, inverse, separable, square, change):
-    """Upwind squares of one row of cells and half their tangents along d; square, change (3, nx)."""
+    """Upwind squares of a row of cells and half their tangents along d; square, change (3, nx)."""
     nz, ny, nx = u.shape
     square[:] = 0.0
     change[:] = 0.0
@@ -86,10 +86,8 @@ def changes(u, d, z, y, inverse, separable, square, change):
 
 
 @njit(cache=True)
-def second_order_weights(
-    u, d, G, k, rho, p, speed, floor, inverse, first, second, square, change
-):
-    """second = g rho, and first += (∂g) rho, (1 or 3, nz, ny, nx); square, change (3, nx) scratch."""
+def second_order_weights(u, d, G, k, rho, p, speed, floor, inverse, first, second, square, change):
+    """second = g rho, first += (∂g) rho, (1 or 3, nz, ny, nx); square, change (3, nx): scratch."""
     nz, ny, nx = u.shape
     q = p / (p - 1.0)
     free = p ** (1.0 - q)
@@ -97,28 +95,29 @@ def second_order_weights(
     frozen = free * floor ** (0.5 * q - 1.0) if floor > 0.0 else 0.0
     for z in range(nz):
         for y in range(ny):
-            if p == 2.0:
-                # Where no speed is bounded the mobility does not change: nothing to differentiate.
-                bounded = False
+            lowest = free
+            r = rho[z, y]
+            for a in range(G.shape[1]):
+                g, target = G[k, a, z, y], second[a, z, y]
                 for i in range(nx):
-                    for a in range(G.shape[1]):
-                        g = G[k, a, z, y, i]
-                        second[a, z, y, i] = g * rho[z, y, i]
-                        bounded = bounded or g < free
-                if not bounded:
-                    continue
+                    target[i] = g[i] * r[i]
+                for i in range(nx):
+                    lowest = min(lowest, g[i])
+            if p == 2.0 and lowest == free:
+                # No speed is bounded: the mobility does not change.
+                continue
             changes(u, d, z, y, inverse, G.shape[1] == 3, square, change)
             for a in range(G.shape[1]):
+                g, target, moved = G[k, a, z, y], first[a, z, y], second[a, z, y]
                 for i in range(nx):
-                    g, s, r = G[k, a, z, y, i], square[a, i], rho[z, y, i]
+                    s = square[a, i]
                     if s <= floor:
-                        second[a, z, y, i] = frozen * r
-                        continue
-                    second[a, z, y, i] = g * r
-                    # g = const s^{q/2 - 1}, beyond the bound const s^{-1/2}; ∂s is twice `change`.
-                    power = q - 2.0 if s <= bound else -1.0
-                    if power != 0.0 and s > 0.0:
-                        first[a, z, y, i] += power * g / s * change[a, i] * r
+                        moved[i] = frozen * r[i]
+                    elif s > bound:
+                        # g = speed s^{-1/2}, below the bound const s^{q/2 - 1}; ∂s = 2 `change`.
+                        target[i] -= g[i] / s * change[a, i] * r[i]
+                    elif p != 2.0:
+                        target[i] += (q - 2.0) * g[i] / s * change[a, i] * r[i]
 
 
 @njit(cache=True)
