@@ -30,7 +30,7 @@ def euclidean_root(alpha, size, p, q, c):
             slope = 1.0 + 0.5 * alpha + 0.375 * t * t
             step = f / slope if slope > 0.0 else 0.5 * (t - low)
             new = max(t - step, low)
-            if abs(new - t) <= 1e-15 * (1.0 + t):
+            if abs(new - t) <= 1e-15 * new:
                 t = new
                 break
             t = new
@@ -41,7 +41,7 @@ def euclidean_root(alpha, size, p, q, c):
     if alpha < 0.0:
         low = (-alpha / c) ** (1.0 / q)
     t = 0.5 * (low + high)
-    for _ in range(100):
+    for _ in range(200):
         power = t ** (q - 1.0)
         lam = alpha + c * t * power
         f = t + lam * c * q * power - size
@@ -55,7 +55,7 @@ def euclidean_root(alpha, size, p, q, c):
         new = t - f / slope
         if not low < new < high:
             new = 0.5 * (low + high)
-        if abs(new - t) <= 1e-15 * (1.0 + size):
+        if abs(new - t) <= 1e-15 * new:
             t = new
             break
         t = new
@@ -69,7 +69,7 @@ def axis_root(lam, size, q, c):
         return size
     low, high = 0.0, size
     t = size / (1.0 + lam * c * q * size ** (q - 2.0))
-    for _ in range(100):
+    for _ in range(200):
         power = t ** (q - 1.0)
         f = t + lam * c * q * power - size
         if f > 0.0:
@@ -82,7 +82,7 @@ def axis_root(lam, size, q, c):
         new = t - f / slope
         if not low < new < high:
             new = 0.5 * (low + high)
-        if abs(new - t) <= 1e-15 * (1.0 + size):
+        if abs(new - t) <= 1e-15 * new:
             return new
         t = new
     return t
@@ -96,7 +96,7 @@ def separable_root(alpha, size0, size1, size2, q, c):
         return 0.0
     low, high = max(alpha, 0.0), top
     lam = 0.5 * (low + high)
-    for _ in range(100):
+    for _ in range(200):
         f = lam - alpha
         slope = 1.0
         for size in (size0, size1, size2):
@@ -113,7 +113,7 @@ def separable_root(alpha, size0, size1, size2, q, c):
         new = lam - f / slope
         if not low < new < high:
             new = 0.5 * (low + high)
-        if abs(new - lam) <= 1e-15 * (1.0 + top):
+        if abs(new - lam) <= 1e-15 * new:
             return new
         lam = new
     return lam

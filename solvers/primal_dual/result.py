@@ -17,10 +17,13 @@ from mfgprox.tolerance import Status
 STATEMENT = (
     "of the staggered discrete problem on this grid: primal_value is that of a density >= 0 and a "
     "flux that meet its continuity equation to round-off, an upper bound; dual_value is an "
-    "estimate from below, the Lagrangian of a chain of potentials with its violations charged against "
-    f"{ENVELOPE[0]:g} times the density found plus {ENVELOPE[1]:g} of its maximum, a bound only "
-    "for densities below that envelope"
+    "estimate from below, the Lagrangian of a chain of potentials with its violations charged "
+    f"against {ENVELOPE[0]:g} times the density found plus {ENVELOPE[1]:g} of its maximum, a bound "
+    "only for densities below that envelope"
 )
+
+NOT_EXTRAPOLATED = "not extrapolated: the values of the last three grids do not converge regularly"
+ORDER_WINDOW = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,9 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
     assert upper is not None and lower is not None
     problem, grid = d.problem, d.problem.grid
     U = (lower.U * d.unit).reshape(-1, *grid.shape)
-    best = U[-1] + _correction(d, state)
-    R, _ = problem.divergence.gibbs(best, problem.log_Q, problem.epsilon, grid.cell_volume)
+    R = _minimiser(d, state)
     value, error = _estimate(d, state)
-    notes = () if math.isfinite(state.coarser_value) else ("not extrapolated: one grid only",)
+    notes = () if _second_order(state) else (NOT_EXTRAPOLATED,)
     return Solution(
         problem=problem,
         solver=outcome.solver,
@@ -63,30 +65,64 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
 
 
 def _estimate(d: Discretisation, state: State) -> tuple[float, float]:
-    """Value of the continuous problem: extrapolated over the last two grids, of second order."""
+    """Value of the continuous problem and its error: extrapolated where the grids allow it."""
     assert state.upper is not None and state.lower is not None
     fine = discrete_value(state.upper, state.lower) * d.unit
     gap = abs(state.upper.value - state.lower.value) * d.unit
-    if not math.isfinite(state.coarser_value):
+    if not state.values:
         return fine, gap
-    coarse = state.coarser_value * d.unit
-    correction = (fine - coarse) / (_refinement(state) ** 2 - 1.0)
-    return float(fine + correction), float(abs(correction) + gap)
+    correction = (fine - state.values[-1] * d.unit) / (_refinement(state) ** 2 - 1.0)
+    value = fine + correction if _second_order(state) else fine
+    return value, abs(correction) + gap
 
 
-def _correction(d: Discretisation, state: State) -> np.ndarray:
-    """What extrapolation over the last two grids adds to U_1 of smooth problems, grid.shape.
+def _second_order(state: State) -> bool:
+    """Whether the values of the last three grids allow an extrapolation."""
+    assert state.upper is not None and state.lower is not None
+    if len(state.values) < 2:
+        return False
+    before = state.values[-1] - state.values[-2]
+    after = discrete_value(state.upper, state.lower) - state.values[-1]
+    return before * after > 0.0 and _regular(before, after, state)
 
-    At most epsilon: where there is little mass the two potentials say little about each other.
+
+def _regular(before: float, after: float, state: State) -> bool:
+    """Whether two differences in a row shrink as errors of order 2 ± ORDER_WINDOW do.
+
+    Coarse grids that do not resolve P or Q would make an extrapolation worse than none.
     """
+    order = math.log(before / after) / math.log(_refinement(state))
+    return abs(order - 2.0) <= ORDER_WINDOW
+
+
+def _minimiser(d: Discretisation, state: State) -> np.ndarray:
+    """Gibbs density of U_1, which is extrapolated if the R of the last three grids allow it.
+
+    The correction is at most epsilon: where there is little mass the potentials say little.
+    """
+    assert state.lower is not None
     problem, grid = d.problem, d.problem.grid
-    if state.coarser_terminal is None or state.lower is None or not problem.smooth:
-        return np.zeros(grid.shape)
-    coarse = grid.with_cells(state.cells[-2])
-    values = state.coarser_terminal.reshape(1, *coarse.shape)
-    fine = state.lower.U[-1].reshape(grid.shape)
-    change = d.unit * (fine - in_space(values, coarse, grid)[0])
-    return np.clip(change / (_refinement(state) ** 2 - 1.0), -problem.epsilon, problem.epsilon)
+
+    def gibbs(U: np.ndarray) -> np.ndarray:
+        return problem.divergence.gibbs(U, problem.log_Q, problem.epsilon, grid.cell_volume)[0]
+
+    fine = (state.lower.U[-1] * d.unit).reshape(grid.shape)
+    if len(state.terminals) < 2 or not problem.smooth:
+        return gibbs(fine)
+    levels = zip(state.terminals[-2:], state.cells[-3:-1], strict=True)
+    coarser, coarse = (_on_finest(d, values, cells) for values, cells in levels)
+    before = grid.integrate(np.abs(gibbs(coarse) - gibbs(coarser)))
+    after = grid.integrate(np.abs(gibbs(fine) - gibbs(coarse)))
+    if not (after > 0.0 and before > 0.0 and _regular(before, after, state)):
+        return gibbs(fine)
+    change = (fine - coarse) / (_refinement(state) ** 2 - 1.0)
+    return gibbs(fine + np.clip(change, -problem.epsilon, problem.epsilon))
+
+
+def _on_finest(d: Discretisation, values: np.ndarray, cells: tuple[int, ...]) -> np.ndarray:
+    grid = d.problem.grid
+    coarse = grid.with_cells(cells)
+    return in_space(values.reshape(1, *coarse.shape), coarse, grid)[0] * d.unit
 
 
 def _refinement(state: State) -> float:

@@ -79,8 +79,7 @@ class PrimalDual:
         state.steps += 1
         level, primal, dual = state.level, math.nan, math.nan
         done = state.steps >= (self.coarsest_iterations if cold else self.iterations)
-        next_to_last = state.level == state.levels - 2
-        if (state.last and state.steps % self.certify == 0) or (done and next_to_last):
+        if (state.last and state.steps % self.certify == 0) or (done and not state.last):
             primal, dual = certify(d, state, self.steps)
         stalled = state.last and state.idle >= PATIENCE
         if done and not state.last:

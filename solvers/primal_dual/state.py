@@ -26,9 +26,9 @@ FEWEST_STEPS = 4
 class State:
     """level: index of the present grid; steps: iterations done on it; unit: the unit of length.
 
-    upper, lower: the best certificates on this grid; coarser_value, coarser_terminal: the discrete
-    value and terminal potential (N,) of the grid before, nan and None if there are none; idle:
-    certificates since one improved.
+    upper, lower: the best certificates on this grid; values: estimates of the discrete
+    values of the grids before; terminals: their terminal potentials (N,); idle: certificates since
+    one improved.
     """
 
     cells: list[tuple[int, ...]]
@@ -39,8 +39,8 @@ class State:
     steps: int = 0
     upper: Upper | None = None
     lower: Lower | None = None
-    coarser_value: float = float("nan")
-    coarser_terminal: np.ndarray | None = None
+    values: list[float] = field(default_factory=list)
+    terminals: list[np.ndarray] = field(default_factory=list)
     idle: int = 0
     discretisation: Discretisation | None = field(default=None, metadata=TRANSIENT)
 
@@ -79,8 +79,8 @@ def refine(problem: Problem, state: State, steps: Steps) -> None:
     old = present(problem, state)
     fields = state.iterate
     if state.upper is not None and state.lower is not None:
-        state.coarser_value = discrete_value(state.upper, state.lower)
-        state.coarser_terminal = state.lower.U[-1]
+        state.values.append(discrete_value(state.upper, state.lower))
+        state.terminals.append(state.lower.U[-1])
     state.level += 1
     state.discretisation = None
     new = present(problem, state)
