@@ -2,7 +2,7 @@
 
 The unknown is chi = psi - quadratic; psi = -U_1. The dual value
     E_P[psi^c] - epsilon log E_Q[e^(-psi/epsilon)]
-is that of the cubic spline through psi, with the minimum taken over the whole box: its error is
+is that of the quintic spline through psi, with the minimum taken over the whole box: its error is
 quadratic in the error of psi. The primal value belongs to R' = P(S) det DS, S = y - ½∇psi.
 Source: Baptista et al., Proximal optimal transport divergences, Theorem 3.1.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from mfgprox.cost import Cost
 from mfgprox.kernels import conjugate, monge_ampere
-from mfgprox.kernels.spline_fit import spline_coefficients
+from mfgprox.kernels.spline_fit import fit_axis, spline_coefficients
 from mfgprox.kernels.threads import over
 from mfgprox.problem import Problem
 from mfgprox.solvers.newton_linear import Answer, Multigrid
@@ -169,20 +169,20 @@ class Level:
 
 
 def resampled(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """The cubic spline through cell values, at the centres of other equal cells of the same box."""
-    old = values.shape
-    values = spline_coefficients(values)
-    for axis, (m, n) in enumerate(zip(old, shape, strict=True)):
+    """The spline through cell values, at the centres of other equal cells of the same box."""
+    weights = np.empty((3, 6))
+    for axis, n in enumerate(shape):
+        m = values.shape[axis]
+        if m == n:
+            continue
         if m == 1:
             values = np.repeat(values, n, axis)
             continue
-        place = (np.arange(n) + 0.5) * (m / n) - 0.5
-        first = np.clip(np.floor(place).astype(int), 0, m - 2)
-        a = place - first
-        b = 1.0 - a
-        basis = (b**3, 4.0 - 6.0 * a**2 + 3.0 * a**3, 4.0 - 6.0 * b**2 + 3.0 * b**3, a**3)
-        along = [-1 if k == axis else 1 for k in range(3)]
-        values = sum(
-            w.reshape(along) / 6.0 * values.take(first + k, axis) for k, w in enumerate(basis)
-        )
+        lines = np.moveaxis(fit_axis(values, axis), axis, 0)
+        out = np.zeros((n, *lines.shape[1:]))
+        for i in range(n):
+            first = conjugate.spline_weights((i + 0.5) * m / n - 0.5, m, weights)
+            for k in range(6):
+                out[i] += weights[0, k] * lines[first + k]
+        values = np.moveaxis(out, 0, axis)
     return np.ascontiguousarray(values)

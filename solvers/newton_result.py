@@ -15,8 +15,8 @@ from mfgprox.tolerance import Status
 
 ROUNDING = 1e-13
 STATEMENT = (
-    "of the static problem with sums over the cell centres: dual_value is that of a potential on the "
-    "whole box, primal_value that of the density that its map makes of P"
+    "of the static problem with sums over the cell centres: dual_value is that of a potential on "
+    "the whole box, primal_value that of the density that its map makes of P"
 )
 
 

@@ -1,4 +1,4 @@
-"""min over the box of |x - y|² - psi(y) for a smooth psi: Newton on a cubic spline.
+"""min over the box of |x - y|² - psi(y) for a smooth psi: Newton on a quintic spline.
 
 psi = spline + ½ w·H w + g·w + constant, w = y - centre, as in `monge_ampere`. Places in units of
 cells, 0 at the first centre, so that the box is [-½, n - ½] per axis; axes in the order x, y, z.
@@ -16,59 +16,75 @@ CLOSE = 2e-3
 
 
 @njit(cache=True)
-def spline_weights(u, n):
-    """First coefficient, and weights of value, slope and curvature at place u."""
-    if n == 1:
-        zero = (0.0, 0.0, 0.0, 0.0)
-        return 0, (1.0, 0.0, 0.0, 0.0), zero, zero
-    i = min(max(int(np.floor(u)), 0), n - 2)
-    a = u - i
+def _half(a):
+    """Weights of three coefficients on one side, then their two derivatives, at distance a."""
     b = 1.0 - a
-    value = (
-        b * b * b / 6.0,
-        (4.0 - 6.0 * a * a + 3.0 * a * a * a) / 6.0,
-        (4.0 - 6.0 * b * b + 3.0 * b * b * b) / 6.0,
-        a * a * a / 6.0,
+    return (
+        b**5 / 120.0,
+        (26.0 + a * (-50.0 + a * (20.0 + a * (20.0 + a * (-20.0 + 5.0 * a))))) / 120.0,
+        (66.0 + a * a * (-60.0 + a * a * (30.0 - 10.0 * a))) / 120.0,
+        -(b**4) / 24.0,
+        (-50.0 + a * (40.0 + a * (60.0 + a * (-80.0 + 25.0 * a)))) / 120.0,
+        a * (-120.0 + a * a * (120.0 - 50.0 * a)) / 120.0,
+        b**3 / 6.0,
+        (40.0 + a * (120.0 + a * (-240.0 + 100.0 * a))) / 120.0,
+        (-120.0 + a * a * (360.0 - 200.0 * a)) / 120.0,
     )
-    slope = (-0.5 * b * b, -2.0 * a + 1.5 * a * a, 2.0 * b - 1.5 * b * b, 0.5 * a * a)
-    return i, value, slope, (b, 3.0 * a - 2.0, 3.0 * b - 2.0, a)
 
 
 @njit(cache=True)
-def jet(c, n, ux, uy, uz):
-    """Value, slopes x, y, z, curvatures xx, yy, zz, xy, xz, yz of a spline, per cell."""
-    ix, vx, sx, bx = spline_weights(ux, n[0])
-    iy, vy, sy, by = spline_weights(uy, n[1])
-    iz, vz, sz, bz = spline_weights(uz, n[2])
+def spline_weights(u, n, w):
+    """First coefficient; w (3, 6): weights of value, slope and curvature at place u."""
+    if n == 1:
+        w[:] = 0.0
+        w[0, 0] = 1.0
+        return 0
+    i = min(max(int(np.floor(u)), 0), n - 2)
+    near, far = _half(u - i), _half(1.0 - (u - i))
+    for k in range(3):
+        w[0, k], w[0, 5 - k] = near[k], far[k]
+        w[1, k], w[1, 5 - k] = near[3 + k], -far[3 + k]
+        w[2, k], w[2, 5 - k] = near[6 + k], far[6 + k]
+    return i
+
+
+@njit(cache=True)
+def jet(c, n, ux, uy, uz, w):
+    """Value, slopes x, y, z, curvatures xx, yy, zz, xy, xz, yz of a spline, per cell.
+
+    c: coefficients of `spline_fit`; n: cells; w (3, 3, 6): scratch; order x, y, z.
+    """
+    ix = spline_weights(ux, n[0], w[0])
+    iy = spline_weights(uy, n[1], w[1])
+    iz = spline_weights(uz, n[2], w[2])
     f, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
     fxx, fyy, fzz, fxy, fxz, fyz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for k in range(4 if n[2] > 1 else 1):
+    taps = 6 if n[0] > 1 else 1
+    for k in range(6 if n[2] > 1 else 1):
         g, gx, gy, gxx, gyy, gxy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        for l in range(4 if n[1] > 1 else 1):
-            row = c[iz + k, iy + l]
-            if n[0] > 1:
-                q0, q1, q2, q3 = row[ix], row[ix + 1], row[ix + 2], row[ix + 3]
-                v = vx[0] * q0 + vx[1] * q1 + vx[2] * q2 + vx[3] * q3
-                s = sx[0] * q0 + sx[1] * q1 + sx[2] * q2 + sx[3] * q3
-                b = bx[0] * q0 + bx[1] * q1 + bx[2] * q2 + bx[3] * q3
-            else:
-                v, s, b = row[0], 0.0, 0.0
-            g += vy[l] * v
-            gx += vy[l] * s
-            gy += sy[l] * v
-            gxx += vy[l] * b
-            gyy += by[l] * v
-            gxy += sy[l] * s
-        f += vz[k] * g
-        fx += vz[k] * gx
-        fy += vz[k] * gy
-        fz += sz[k] * g
-        fxx += vz[k] * gxx
-        fyy += vz[k] * gyy
-        fxy += vz[k] * gxy
-        fzz += bz[k] * g
-        fxz += sz[k] * gx
-        fyz += sz[k] * gy
+        for l in range(6 if n[1] > 1 else 1):
+            v, s, b = 0.0, 0.0, 0.0
+            for q in range(taps):
+                value = c[iz + k, iy + l, ix + q]
+                v += w[0, 0, q] * value
+                s += w[0, 1, q] * value
+                b += w[0, 2, q] * value
+            g += w[1, 0, l] * v
+            gx += w[1, 0, l] * s
+            gy += w[1, 1, l] * v
+            gxx += w[1, 0, l] * b
+            gyy += w[1, 2, l] * v
+            gxy += w[1, 1, l] * s
+        f += w[2, 0, k] * g
+        fx += w[2, 0, k] * gx
+        fy += w[2, 0, k] * gy
+        fz += w[2, 1, k] * g
+        fxx += w[2, 0, k] * gxx
+        fyy += w[2, 0, k] * gyy
+        fxy += w[2, 0, k] * gxy
+        fzz += w[2, 2, k] * g
+        fxz += w[2, 1, k] * gx
+        fyz += w[2, 1, k] * gy
     return f, fx, fy, fz, fxx, fyy, fzz, fxy, fxz, fyz
 
 
@@ -101,6 +117,7 @@ def conjugate(first, last, nodes, sub, start, c, box, H, g, constant, scale, val
     nz, ny, nx = start.shape
     n = (nx, ny, nz)
     h = box[1]
+    w = np.empty((3, 3, 6))
     for k in range(first, last):
         rest = nodes[k]
         fx = rest % (nx * sub[0])
@@ -113,7 +130,7 @@ def conjugate(first, last, nodes, sub, start, c, box, H, g, constant, scale, val
         ux, uy, uz = float(at % nx), float(at // nx % ny), float(at // (nx * ny))
         best = np.inf
         for _ in range(STEPS):
-            f, sx, sy, sz, xx, yy, zz, xy, xz, yz = jet(c, n, ux, uy, uz)
+            f, sx, sy, sz, xx, yy, zz, xy, xz, yz = jet(c, n, ux, uy, uz, w)
             wx = box[0, 0] + (ux + 0.5) * h[0] - box[2, 0]
             wy = box[0, 1] + (uy + 0.5) * h[1] - box[2, 1]
             wz = box[0, 2] + (uz + 0.5) * h[2] - box[2, 2]

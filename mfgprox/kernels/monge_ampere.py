@@ -19,41 +19,41 @@ MASS, COST, INFORMATION, CLAMPED, GIBBS = range(PARTS)
 
 
 @njit(cache=True)
-def _spline(c, n, ux, uy, uz):
-    """Value and slopes (x, y, z, per cell) of a spline with coefficients (n + 2 per axis)."""
-    ix, vx, sx, _ = spline_weights(ux, n[0])
-    iy, vy, sy, _ = spline_weights(uy, n[1])
-    iz, vz, sz, _ = spline_weights(uz, n[2])
+def _spline(c, n, ux, uy, uz, w):
+    """Value and slopes (x, y, z, per cell) of a spline; arguments as `jet`."""
+    ix = spline_weights(ux, n[0], w[0])
+    iy = spline_weights(uy, n[1], w[1])
+    iz = spline_weights(uz, n[2], w[2])
     f, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
-    for k in range(4 if n[2] > 1 else 1):
+    taps = 6 if n[0] > 1 else 1
+    for k in range(6 if n[2] > 1 else 1):
         g, gx, gy = 0.0, 0.0, 0.0
-        for l in range(4 if n[1] > 1 else 1):
-            row = c[iz + k, iy + l]
-            if n[0] > 1:
-                q0, q1, q2, q3 = row[ix], row[ix + 1], row[ix + 2], row[ix + 3]
-                v = vx[0] * q0 + vx[1] * q1 + vx[2] * q2 + vx[3] * q3
-                gx += vy[l] * (sx[0] * q0 + sx[1] * q1 + sx[2] * q2 + sx[3] * q3)
-            else:
-                v = row[0]
-            g += vy[l] * v
-            gy += sy[l] * v
-        f += vz[k] * g
-        fx += vz[k] * gx
-        fy += vz[k] * gy
-        fz += sz[k] * g
+        for l in range(6 if n[1] > 1 else 1):
+            v, s = 0.0, 0.0
+            for q in range(taps):
+                value = c[iz + k, iy + l, ix + q]
+                v += w[0, 0, q] * value
+                s += w[0, 1, q] * value
+            g += w[1, 0, l] * v
+            gx += w[1, 0, l] * s
+            gy += w[1, 1, l] * v
+        f += w[2, 0, k] * g
+        fx += w[2, 0, k] * gx
+        fy += w[2, 0, k] * gy
+        fz += w[2, 1, k] * g
     return f, fx, fy, fz
 
 
 @njit(cache=True)
-def _continued(c, n, ux, uy, uz):
+def _continued(c, n, ux, uy, uz, w):
     """The spline; outside the box its second-order expansion at the wall, concave on the axes."""
-    wx = min(max(ux, -0.5), n[0] - 0.5)
-    wy = min(max(uy, -0.5), n[1] - 0.5)
-    wz = min(max(uz, -0.5), n[2] - 0.5)
-    if wx == ux and wy == uy and wz == uz:
-        return _spline(c, n, ux, uy, uz)
-    f, fx, fy, fz, xx, yy, zz, xy, xz, yz = jet(c, n, wx, wy, wz)
-    dx, dy, dz = ux - wx, uy - wy, uz - wz
+    px = min(max(ux, -0.5), n[0] - 0.5)
+    py = min(max(uy, -0.5), n[1] - 0.5)
+    pz = min(max(uz, -0.5), n[2] - 0.5)
+    if px == ux and py == uy and pz == uz:
+        return _spline(c, n, ux, uy, uz, w)
+    f, fx, fy, fz, xx, yy, zz, xy, xz, yz = jet(c, n, px, py, pz, w)
+    dx, dy, dz = ux - px, uy - py, uz - pz
     bx = min(xx, 0.0) * dx + xy * dy + xz * dz
     by = xy * dx + min(yy, 0.0) * dy + yz * dz
     bz = xz * dx + yz * dy + min(zz, 0.0) * dz
@@ -203,6 +203,7 @@ def linearise(
     far = near[3]
     row = np.empty((10, nx))
     scratch = np.empty((3, 3, 3))
+    w = np.empty((3, 3, 6))
     for index in range(first, last):
         z, y = index // ny, index % ny
         _row(p, z, y, halo, n, h, row)
@@ -246,7 +247,7 @@ def linearise(
                 delta,
                 scratch,
             )
-            f, fx, fy, fz = _continued(log_P, n, x + dx / h[0], y + dy / h[1], z + dz / h[2])
+            f, fx, fy, fz = _continued(log_P, n, x + dx / h[0], y + dy / h[1], z + dz / h[2], w)
             log_R[z, y, x] = det + f
             F = det + f - gibbs
             rhs[z, y, x] = -theta * F + rest * (0.5 * row[9, x] - far * chi)
