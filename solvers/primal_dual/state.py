@@ -81,6 +81,8 @@ def refine(problem: Problem, state: State, steps: Steps) -> None:
     if state.upper is not None and state.lower is not None:
         state.values.append(discrete_value(state.upper, state.lower))
         state.terminals.append(state.lower.U[-1])
+    else:  # stopped early: what older grids say does not extrapolate past this one
+        state.values, state.terminals = [], []
     state.level += 1
     state.discretisation = None
     new = present(problem, state)

@@ -134,6 +134,16 @@ def test_second_run_threads_and_resumption_keep_the_bits():
         assert other.divergence == first.divergence
 
 
+@pytest.mark.parametrize("limit", [1, 160, 200, 235])
+def test_stopped_on_any_grid_it_still_has_a_solution(limit):
+    problem = gaussians(160, 16)
+    solution = iterate(PrimalDual(), problem, Tolerance(max_iterations=limit))
+    assert solution.status is Status.ITERATION_LIMIT
+    assert solution.rho.shape == (17, 160) and solution.mass_error < 1e-13
+    assert np.isfinite(solution.U).all() and np.isfinite(solution.divergence)
+    assert continuity_error(solution) < 1e-10
+
+
 def test_warm_start_needs_the_last_grid_only():
     problem = gaussians(128, 16, 2.0)
     cold = solved(problem)
