@@ -140,15 +140,16 @@ def _first(p, z, y, x0, sz, sy, sx, scale, n, out):
 
 
 @njit(cache=True)
-def _second(p, z, y, x0, sz, sy, sx, scale, n, out):
-    """out[x] += scale × fourth-order second difference along an axis."""
+def _second(p, z, y, x0, sz, sy, sx, scale, n, out, plain):
+    """out[x] += scale × fourth-order second difference along an axis, plain[x] += second-order."""
     a, b, e = p[z - 2 * sz, y - 2 * sy], p[z - sz, y - sy], p[z, y]
     c, d = p[z + sz, y + sy], p[z + 2 * sz, y + 2 * sy]
     s = scale / 12.0
     for x in range(n):
         i = x0 + x
-        near = 16.0 * (b[i - sx] + c[i + sx]) - a[i - 2 * sx] - d[i + 2 * sx]
-        out[x] += s * (near - 30.0 * e[i])
+        near = b[i - sx] + c[i + sx]
+        out[x] += s * (16.0 * near - a[i - 2 * sx] - d[i + 2 * sx] - 30.0 * e[i])
+        plain[x] += scale * (near - 2.0 * e[i])
 
 
 @njit(cache=True)
@@ -158,26 +159,26 @@ def _row(p, z, y, halo, n, h, out):
     nx = n[0]
     x0, z0, y0 = halo[0], z + halo[2], y + halo[1]
     out[:, :] = 0.0
+    # One call of _first for the gradient and the crosses: k = 0 is the row itself, the others are
+    # the rows that an outer fourth-order difference along b weighs.
     for a in range(3):
+        for b in range(a, 3):
+            if halo[a] == 0 or halo[b] == 0:
+                continue
+            for k in range(-2, 3):
+                if (k == 0) != (a == b):
+                    continue
+                scale = 1.0 / h[a]
+                if k != 0:
+                    scale *= (1.0, -8.0, 0.0, 8.0, -1.0)[k + 2] / (12.0 * h[b])
+                _first(
+                    p, z0 + k * (b == 2), y0 + k * (b == 1), x0, a == 2, a == 1, a == 0, scale, nx,
+                    out[a if a == b else 5 + a + b],
+                )  # fmt: skip
         if halo[a] == 0:
             continue
         sx, sy, sz = int(a == 0), int(a == 1), int(a == 2)
-        _first(p, z0, y0, x0, sz, sy, sx, 1.0 / h[a], nx, out[a])
-        _second(p, z0, y0, x0, sz, sy, sx, 1.0 / (h[a] * h[a]), nx, out[3 + a])
-        before, here, after = p[z0 - sz, y0 - sy], p[z0, y0], p[z0 + sz, y0 + sy]
-        r = 1.0 / (h[a] * h[a])
-        for x in range(nx):
-            i = x0 + x
-            out[9, x] += r * (before[i - sx] - 2.0 * here[i] + after[i + sx])
-    for k in range(-2, 3):
-        w = (1.0, -8.0, 0.0, 8.0, -1.0)[k + 2] / 12.0
-        if k == 0:
-            continue
-        if halo[1] > 0:
-            _first(p, z0, y0 + k, x0, 0, 0, 1, w / (h[0] * h[1]), nx, out[6])
-        if halo[2] > 0:
-            _first(p, z0 + k, y0, x0, 0, 0, 1, w / (h[0] * h[2]), nx, out[7])
-            _first(p, z0 + k, y0, x0, 0, 1, 0, w / (h[1] * h[2]), nx, out[8])
+        _second(p, z0, y0, x0, sz, sy, sx, 1.0 / (h[a] * h[a]), nx, out[3 + a], out[9])
 
 
 @njit(cache=True, nogil=True)

@@ -147,6 +147,17 @@ def _relax_across(u, f, stencil, d, start, shape, axis, colour, line):
 
 
 @njit(cache=True)
+def _relax(u, f, stencil, d, start, shape, line, backwards):
+    """All lines along all axes once, one colour after the other."""
+    for k in range(2 * d):
+        turn = 2 * d - 1 - k if backwards else k
+        if turn < 2:
+            _relax_x(u, f, stencil, d, start, shape, turn, line)
+        else:
+            _relax_across(u, f, stencil, d, start, shape, turn // 2, turn % 2, line)
+
+
+@njit(cache=True)
 def line_residual(u, f, stencil, d, start, shape, out, line):
     """out = f - L u on one level; returns the sum of its squares."""
     nz, ny, nx = shape[0], shape[1], shape[2]
@@ -288,11 +299,7 @@ def v_cycle(u, f, r, stencil, d, starts, shapes, taps, weights, left, share, mat
         size = shape[0] * shape[1] * shape[2]
         if level > 0:
             u[start : start + size] = 0.0
-        for colour in range(2):
-            _relax_x(u, f, stencil, d, start, shape, colour, line)
-        for axis in range(1, d):
-            for colour in range(2):
-                _relax_across(u, f, stencil, d, start, shape, axis, colour, line)
+        _relax(u, f, stencil, d, start, shape, line, False)
         line_residual(u, f, stencil, d, start, shape, r, line)
         restrict(
             r, start, shape, f, starts[level + 1], shapes[level + 1], taps[level], weights[level]
@@ -303,8 +310,4 @@ def v_cycle(u, f, r, stencil, d, starts, shapes, taps, weights, left, share, mat
         prolong_add(
             u, start, shape, starts[level + 1], shapes[level + 1], left[level], share[level], line
         )
-        for axis in range(d - 1, 0, -1):
-            for colour in range(1, -1, -1):
-                _relax_across(u, f, stencil, d, start, shape, axis, colour, line)
-        for colour in range(1, -1, -1):
-            _relax_x(u, f, stencil, d, start, shape, colour, line)
+        _relax(u, f, stencil, d, start, shape, line, True)
