@@ -21,9 +21,9 @@ HISTORY_COLUMNS = ("level", "primal", "dual", "gap", "residual", "exploitability
 class Certificate:
     """The discrete values of the problem that the solver worked on, and bounds of the continuous D.
 
-    primal_value >= dual_value belong to the solver's own discrete problem. lower_bound <= D <=
-    upper_bound hold for the continuous problem on the box up to the quadrature tolerance that
-    `statement` names; nan where there is none.
+    primal_value and dual_value belong to the solver's own discrete problem, and `statement` says
+    what each of them proves. lower_bound <= D <= upper_bound hold for the continuous problem on the
+    box up to the quadrature tolerance that `statement` names; nan where there is none.
     """
 
     primal_value: float

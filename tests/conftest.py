@@ -1,0 +1,15 @@
+"""Property tests draw the same examples on every machine; fewer where kernels are plain Python."""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+PLAIN_PYTHON = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+
+
+def pytest_collection_modifyitems(items):
+    """Without the compiler, take the small problems: what needs compiled speed is marked so."""
+    if PLAIN_PYTHON:
+        items[:] = [item for item in items if "compiled" not in item.keywords]
