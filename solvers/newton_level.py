@@ -79,7 +79,6 @@ class Level:
         self.halo = np.array([monge_ampere.HALO if a < d else 0 for a in range(3)])
         self.multigrid = Multigrid(grid)
         self.rhs, self.log_R = np.empty(self.shape), np.empty(self.shape)
-        self.displacement = np.empty((d, *self.shape))
         self.parts = np.empty((self.shape[0] * self.shape[1], monge_ampere.PARTS))
 
     def psi(self, potential: Potential) -> np.ndarray:
@@ -157,7 +156,7 @@ class Level:
         over(
             monge_ampere.linearise, rows, 20 * self.rhs.size, padded, self.halo, self.log_P,
             self.log_Q, self.weight, self.box, q.H, q.g, at.constant, epsilon, delta, near,
-            self.multigrid.finest, self.rhs, self.displacement, self.log_R, self.parts,
+            self.multigrid.finest, self.rhs, self.log_R, self.parts,
         )  # fmt: skip
 
     def primal(self, epsilon: float) -> float:
@@ -170,7 +169,6 @@ class Level:
 
 def resampled(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """The spline through cell values, at the centres of other equal cells of the same box."""
-    weights = np.empty((3, 6))
     for axis, n in enumerate(shape):
         m = values.shape[axis]
         if m == n:
@@ -179,10 +177,7 @@ def resampled(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
             values = np.repeat(values, n, axis)
             continue
         lines = np.moveaxis(fit_axis(values, axis), axis, 0)
-        out = np.zeros((n, *lines.shape[1:]))
-        for i in range(n):
-            first = conjugate.spline_weights((i + 0.5) * m / n - 0.5, m, weights)
-            for k in range(6):
-                out[i] += weights[0, k] * lines[first + k]
-        values = np.moveaxis(out, 0, axis)
+        out = np.empty((n, lines[0].size))
+        conjugate.spline_lines(np.ascontiguousarray(lines).reshape(len(lines), -1), m, out)
+        values = np.moveaxis(out.reshape(n, *lines.shape[1:]), 0, axis)
     return np.ascontiguousarray(values)

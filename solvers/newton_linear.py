@@ -181,16 +181,11 @@ def overlaps(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
 
     Returns the first cell that counts (m,) and the weights of it and of those after it (m, TAPS).
     """
-    taps, weights = np.zeros(m, np.int64), np.zeros((m, kernels.TAPS))
-    for j in range(m):
-        first = j * n // m
-        taps[j] = first
-        for k in range(kernels.TAPS):
-            i = first + k
-            # In units of 1/(n m) everything is an integer.
-            shared = min((i + 1) * m, (j + 1) * n) - max(i * m, j * n)
-            weights[j, k] = max(shared, 0) / n if i < n else 0.0
-    return taps, weights
+    j = np.arange(m)[:, None]
+    i = j * n // m + np.arange(kernels.TAPS)
+    # In units of 1/(n m) everything is an integer.
+    shared = np.minimum((i + 1) * m, (j + 1) * n) - np.maximum(i * m, j * n)
+    return i[:, 0], np.where(i < n, np.maximum(shared, 0) / n, 0.0)
 
 
 def neighbours(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:

@@ -41,13 +41,18 @@ def competitor(level: Level, at: Potential) -> Competitor:
             zip((c.ravel() for c in level.grid.coordinates()), q.centre, strict=False)
         )
     ]
-    shift = []
+    # In place: this is where a solve takes most memory.
     for a in range(d):
-        linear = q.g[a] + sum(q.H[a, b] * w[b] for b in range(d))
-        shift.append(-0.5 * (gradient[a] + linear))
-    DS = {ab: float(ab[0] == ab[1]) - 0.5 * (D2 + q.H[ab]) for ab, D2 in hessian.items()}
-    det = _determinant(DS, d)
-    log_R = _log_at(level, shift) + np.log(det, out=np.full(level.shape, -np.inf), where=det > 0.0)
+        gradient[a] += q.g[a] + sum(q.H[a, b] * w[b] for b in range(d))
+        gradient[a] *= -0.5
+    for (a, b), D2 in hessian.items():
+        D2 += q.H[a, b]
+        D2 *= -0.5
+        D2 += float(a == b)
+    shift, det = gradient, _determinant(hessian, d)
+    hessian.clear()
+    log_R = _log_at(level, shift)
+    log_R += np.log(det, out=np.full(level.shape, -np.inf), where=det > 0.0)
     R = np.exp(log_R)
     mass = float(R.sum()) * level.volume
     length = sum(s * s for s in shift)

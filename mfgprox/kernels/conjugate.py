@@ -49,6 +49,19 @@ def spline_weights(u, n, w):
 
 
 @njit(cache=True)
+def spline_lines(c, m, out):
+    """Splines of m cells, coefficients c (m + 4, many), at n equal cells: out (n, many)."""
+    n, many = out.shape
+    w = np.empty((3, 6))
+    for i in range(n):
+        first = spline_weights((i + 0.5) * m / n - 0.5, m, w)
+        out[i] = 0.0
+        for k in range(6):
+            for j in range(many):
+                out[i, j] += w[0, k] * c[first + k, j]
+
+
+@njit(cache=True)
 def jet(c, n, ux, uy, uz, w):
     """Value, slopes x, y, z, curvatures xx, yy, zz, xy, xz, yz of a spline, per cell.
 

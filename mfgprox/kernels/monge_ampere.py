@@ -184,7 +184,7 @@ def _row(p, z, y, halo, n, h, out):
 @njit(cache=True, nogil=True)
 def linearise(
     first, last, p, halo, log_P, log_Q, weight, box, H, g, constant, epsilon, delta, near,
-    coefficients, rhs, displacement, log_R, parts,
+    coefficients, rhs, log_R, parts,
 ):  # fmt: skip
     """Residual and linearisation in rows first to last of the (z, y) rows.
 
@@ -193,13 +193,13 @@ def linearise(
     ends, widths of cells, centre; near (4,): weights below which nothing and above which all of the
     equation is kept (between: blended with -½Δchi + far chi = 0, far the last of the four), and the
     logarithm of the largest density that counts as weight 0 for the Gibbs density.
-    Written: coefficients (rows as in multigrid, nz, ny, nx), rhs = -F, displacement S - y
-    (d, nz, ny, nx), log_R = log P(S) det DS (-inf where blended out), parts (rows, PARTS): sums
-    over cells of R', R'|S - y|², R' log(R'/Q), Gibbs mass where an eigenvalue was clamped, and all.
+    Written: coefficients (rows as in multigrid, nz, ny, nx), rhs = -F, log_R = log P(S) det DS
+    (-inf where blended out), parts (rows, PARTS): sums over cells of R', R'|S - y|²,
+    R' log(R'/Q), Gibbs mass where an eigenvalue was clamped, and all.
     """
     nz, ny, nx = rhs.shape
     n = (nx, ny, nz)
-    d = displacement.shape[0]
+    d = (halo > 0).sum()
     h = box[1]
     far = near[3]
     row = np.empty((10, nx))
@@ -220,13 +220,10 @@ def linearise(
             psi = chi + constant + (0.5 * tx + g[0]) * wx + (0.5 * ty + g[1]) * wy
             psi += (0.5 * tz + g[2]) * wz
             dx, dy, dz = -0.5 * (row[0, x] + g[0] + tx), 0.0, 0.0
-            displacement[0, z, y, x] = dx
             if d > 1:
                 dy = -0.5 * (row[1, x] + g[1] + ty)
-                displacement[1, z, y, x] = dy
             if d > 2:
                 dz = -0.5 * (row[2, x] + g[2] + tz)
-                displacement[2, z, y, x] = dz
             gibbs = log_Q[z, y, x] - psi / epsilon
             share = (max(weight[z, y, x], gibbs - near[2]) - near[0]) / (near[1] - near[0])
             if not share > 0.0:
