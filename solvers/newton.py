@@ -31,6 +31,8 @@ EFFORT = (0.05, 4, 12)
 FIRST_FLOOR, LAST_FLOOR = 0.05, 1e-5
 UNSEEN, CAUGHT_ON = 1e-9, 0.1
 ROUNDING = 1e-13
+NEAR = 1e-6
+"""Relative decrement below which a solve counts as settled though it no longer falls."""
 TRUSTED = 0.02
 """Mass that the residual leaves in the wrong place below which full steps need no line search."""
 SETTLED = 1e-6
@@ -91,6 +93,13 @@ class Newton:
     """Newton steps on one grid."""
     name: str = "newton"
 
+    def __post_init__(self) -> None:
+        if self.coarsest < 0 or self.most_steps < 1:
+            raise ValueError(
+                "newton: coarsest must be at least 0 and most_steps at least 1; got "
+                f"{self.coarsest} and {self.most_steps}"
+            )
+
     def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> NewtonState:
         """Raises ValueError for problems outside the method."""
         require(problem)
@@ -124,7 +133,8 @@ class Newton:
         if not math.isfinite(at.constant):
             at = level.normalised(state.chi, state.epsilon)
         way = level.direction(at, state.epsilon, state.floor, EFFORT)
-        trusted = way.residual < min(TRUSTED, 1.2 * state.residual) and way.clamped < SETTLED
+        smooth = way.clamped < SETTLED
+        trusted = smooth and way.residual < min(TRUSTED, 1.2 * state.residual)
         if trusted:
             new, length = level.normalised(at.chi + way.step, state.epsilon), 1.0
         else:
@@ -135,7 +145,7 @@ class Newton:
         goal = problem.epsilon
         there = state.epsilon == goal
         wanted = _target(level.grid, last and there) * state.scale + tolerance.atol
-        small = state.decrement <= wanted or (not there and way.residual < REACHED)
+        small = smooth and (state.decrement <= wanted or (not there and way.residual < REACHED))
         primal, done = math.nan, False
         if small or stuck:
             new = level.evaluated(new)
@@ -144,7 +154,8 @@ class Newton:
             if not done and (way.residual > TRUSTED or not there):
                 self._continue(problem, state, level, small)
             elif last:
-                done, state.settled = True, small and there
+                near = smooth and state.decrement <= NEAR * state.scale + tolerance.atol
+                done, state.settled = True, near and there
                 primal = state.primal = primal_value(level, new, state)
             else:
                 self._refine(problem, state)
