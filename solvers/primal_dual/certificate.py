@@ -88,6 +88,15 @@ def measured(d: Discretisation, rho: np.ndarray, flux: np.ndarray, u: np.ndarray
     return Upper(transport + d.epsilon * information, transport, information, rho, flux)
 
 
+def at_rest(d: Discretisation) -> tuple[Upper, Lower]:
+    """Nothing moves and R = P, and the potential 0: optimal for P = Q, bounds for every problem."""
+    rho = np.repeat(d.P[None], d.slabs + 1, axis=0)
+    flux = np.zeros((len(d.axes), d.slabs, d.cells))
+    information = d.problem.divergence.between(d.P, d.log_Q, d.problem.grid.cell_volume)
+    upper = Upper(d.epsilon * information, 0.0, information, rho, flux)
+    return upper, _valued(d, np.zeros((d.slabs + 1, d.cells)), 0.0)
+
+
 def envelope(rho: np.ndarray) -> np.ndarray:
     """The densities over which the dual value holds, from those of the feasible pair."""
     return ENVELOPE[0] * rho + ENVELOPE[1] * rho.max()

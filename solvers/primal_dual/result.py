@@ -54,7 +54,9 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
         U=U,
         R=R,
         momentum=_momentum(d, upper.flux),
-        certificate=Certificate(upper.value * d.unit, lower.value * d.unit, statement=STATEMENT),
+        certificate=Certificate(
+            float(upper.value * d.unit), float(lower.value * d.unit), statement=STATEMENT
+        ),
         divergence=value,
         divergence_error=error,
         transport_cost=upper.transport * d.unit,

@@ -111,12 +111,13 @@ def certify(d: Discretisation, state: State, steps: Steps) -> tuple[float, float
     upper = certificate.upper(d, state.iterate, steps)
     damping = certificate.damping_around(d, rho, u)
     lower = certificate.lower(d, u, damping, certificate.envelope(upper.rho))
-    better_above = state.upper is None or upper.value < state.upper.value
-    better_below = state.lower is None or lower.value > state.lower.value
+    if state.upper is None or state.lower is None:
+        state.upper, state.lower = certificate.at_rest(d)
+    better_above = upper.value < state.upper.value
+    better_below = lower.value > state.lower.value
     if better_above:
         state.upper = upper
     if better_below:
         state.lower = lower
     state.idle = 0 if better_above or better_below else state.idle + 1
-    assert state.upper is not None and state.lower is not None
     return state.upper.value * d.unit, state.lower.value * d.unit

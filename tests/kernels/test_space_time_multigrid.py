@@ -89,6 +89,7 @@ def test_cycle_is_symmetric():
     assert (za * b).sum() == pytest.approx((zb * a).sum(), rel=1e-11)
 
 
+@pytest.mark.compiled
 def test_iterations_do_not_grow_with_the_grid():
     counts = []
     for n in (32, 128):
@@ -108,6 +109,7 @@ def test_iterations_do_not_grow_with_the_grid():
     assert counts[1] <= counts[0] + 4 and counts[1] <= 15
 
 
+@pytest.mark.compiled
 def test_threads_do_not_change_bits():
     lengths = (129, 65, 1)
     time, faces = problem(lengths, slabs=9)
