@@ -33,8 +33,8 @@ def coarsening(fine: Grid, coarse: Grid) -> float:
     return math.prod(ratios) ** (1.0 / len(ratios))
 
 
-def used_speed(response: Response) -> float:
-    """The largest speed that U_1 drives where its Gibbs density has mass."""
+def used_speed(response: Response, share: float = WITH_MASS) -> float:
+    """The largest speed that U_1 drives where its Gibbs density exceeds a share of its maximum."""
     problem = response.level.problem
     grid = problem.grid
     u = response.potential.reshape(grid.shape)
@@ -46,7 +46,7 @@ def used_speed(response: Response) -> float:
         none = np.zeros_like(u).take([0], a)
         slopes.append(np.maximum(np.concatenate([none, rise], a), np.concatenate([rise, none], a)))
     speed = np.sqrt(sum(np.square(v) for v in problem.cost.velocity(slopes)))
-    return float(speed[mass > WITH_MASS * mass.max()].max())
+    return float(speed[mass > share * mass.max()].max())
 
 
 def next_speed(response: Response) -> float:

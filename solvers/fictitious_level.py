@@ -4,7 +4,8 @@ The unknown is the terminal potential U_1. The dual value is
     J(U_1) = E_P[U_0] - epsilon inf_nu { nu + E_Q[f*(U_1/epsilon - nu)] },
 its gradient R_pushed - R_Gibbs: what the forward sweep delivers less what the potential asks for.
 At a best response the primal value of the pushed pair exceeds J by exactly
-epsilon KL(R_pushed‖R_Gibbs) (the Bregman distance of D_f for other f): the discrete gap costs nothing.
+epsilon KL(R_pushed‖R_Gibbs) (the Bregman distance of D_f for other f): the discrete gap costs
+nothing.
 Source: Baptista et al., Proximal optimal transport divergences, (2.23)-(2.25) and Theorem 3.1.
 """
 
@@ -70,6 +71,12 @@ class Level:
         unbounded at rest for p != 2: that of a speed that moves mass by one cell."""
         p = self.problem.p
         return float((p * min(self.problem.grid.spacing) ** (p - 1.0)) ** 2) if p != 2.0 else 0.0
+
+    @cached_property
+    def blur(self) -> float:
+        """Slopes up to half of this count as rising and falling in part in the Newton matrix: those
+        that move mass by a fraction of a cell, where the upwind side may still change."""
+        return self.problem.cost.steepest(min(self.problem.grid.spacing))
 
     def admissible(self, potential: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """The potential, continued where Q = 0, and the owner of each cell (flat index)."""
@@ -200,7 +207,7 @@ class Response:
         out = np.empty(level.shape)
         sensitivity.second_derivative(
             self.U, self.mobility, self.rho, along, self._tangent, out, level.inverse,
-            level.problem.p, level.speed, level.frozen_below,
+            level.problem.p, level.speed, level.frozen_below, level.blur,
         )  # fmt: skip
         return -out
 

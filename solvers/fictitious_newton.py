@@ -14,11 +14,16 @@ from mfgprox.kernels.screened_poisson import ScreenedPoisson
 from mfgprox.solvers.fictitious_level import Level, Response
 
 TINY = 1e-300
-FLOOR = 1e-8
+FLOOR = 1e-7
 """Least slope of the terminal condition relative to the largest: cells with less mass than that
 hold still, or their rounding errors would rule the conjugate gradients."""
-FORCING, MOST_PRODUCTS = 0.1, 40
-"""How far the conjugate gradients go: residual in the norm of the preconditioner, products."""
+FORCING, LEAST_PRODUCTS, MOST_PRODUCTS = 0.5, 4, 15
+"""The conjugate gradients end when the last step, times their number, adds no more than this share
+to the model of the dual value (Nash and Sofer), but not before a few products: the first ones go to
+cells with little mass where the preconditioner is poor. Solving further does not pay: the model
+holds only as long as no upwind side changes."""
+SHORT = 0.1
+"""Weight of the short waves in the preconditioner."""
 SECANT = 1.01
 """Two densities closer than this ratio are moved apart to it before the secant is taken."""
 ARMIJO = 1e-4
@@ -41,25 +46,42 @@ def terminal_slope(response: Response) -> np.ndarray:
     return slope + FLOOR * slope.max()
 
 
-def preconditioner(response: Response, slope: np.ndarray) -> ScreenedPoisson:
-    """The multigrid inverse of  slope - div(epsilon slope (D²c + D²U_1)^{-1} ∇)."""
-    level, problem = response.level, response.level.problem
-    u = response.potential
-    bend = cost_curvature(level, u)
-    faces = []
-    for axis in range(3):
-        width = 1.0 / level.inverse[axis]
-        second = np.zeros_like(u)
-        if u.shape[axis] > 2:
-            middle = tuple(slice(1, -1) if a == axis else slice(None) for a in range(3))
-            second[middle] = np.diff(u, 2, axis=axis) / width**2
-        # Where the map compresses without bound (D²c + D²U near 0) the scheme's own diffusion
-        # limits it: 0.15 of the cost's curvature was the best floor in experiments.
-        mobility = problem.epsilon * slope / np.maximum(bend[axis] + second, 0.15 * bend[axis])
-        low = mobility.take(range(u.shape[axis] - 1), axis)
-        high = mobility.take(range(1, u.shape[axis]), axis)
-        faces.append(np.ascontiguousarray(0.5 * (low + high) / width**2))
-    return ScreenedPoisson(slope, tuple(faces))
+class Preconditioner:
+    """An approximate inverse of  slope + the curvature of the transport.
+
+    Long waves see the linearised map, -div(epsilon slope (D²c + D²U_1)^{-1} ∇), inverted by
+    multigrid. Short waves are spread by the scheme's own diffusion h v within the time they take, so
+    their curvature levels off at the mobility over that diffusion: a diagonal added to the inverse.
+    """
+
+    def __init__(self, response: Response, slope: np.ndarray) -> None:
+        level, problem = response.level, response.level.problem
+        u = response.potential
+        bend = cost_curvature(level, u)
+        faces = []
+        level_off = np.zeros_like(u)
+        for axis in range(3):
+            width = 1.0 / level.inverse[axis]
+            second = np.zeros_like(u)
+            if u.shape[axis] > 2:
+                middle = tuple(slice(1, -1) if a == axis else slice(None) for a in range(3))
+                second[middle] = np.diff(u, 2, axis=axis) / width**2
+            # Where the map compresses without bound (D²c + D²U near 0) the scheme's own diffusion
+            # limits it: 0.15 of the cost's curvature was the best floor in experiments.
+            share = 1.0 / np.maximum(bend[axis] + second, 0.15 * bend[axis])
+            mobility = problem.epsilon * slope * share
+            low = mobility.take(range(u.shape[axis] - 1), axis)
+            high = mobility.take(range(1, u.shape[axis]), axis)
+            faces.append(np.ascontiguousarray(0.5 * (low + high) / width**2))
+            if u.shape[axis] > 1:
+                speed = np.abs(np.gradient(u, width, axis=axis)) / bend[axis]
+                spread = width * np.minimum(speed, level.speed) + width**2
+                level_off = np.maximum(level_off, problem.epsilon * slope / bend[axis] / spread)
+        self.long = ScreenedPoisson(slope, tuple(faces))
+        self.short = SHORT / (slope + level_off)
+
+    def solve(self, residual: np.ndarray) -> np.ndarray:
+        return self.long.solve(residual) + self.short * residual
 
 
 def cost_curvature(level: Level, u: np.ndarray) -> list[np.ndarray]:
@@ -84,13 +106,13 @@ def direction(response: Response, forcing: float, most: int) -> tuple[np.ndarray
     """The Newton direction (nz, ny, nx), the slope of the dual along it, and the products taken."""
     level = response.level
     slope = terminal_slope(response)
-    inverse = preconditioner(response, slope)
+    inverse = Preconditioner(response, slope)
     free = response.owner is None or response.owner == np.arange(slope.size).reshape(slope.shape)
     residual = response.gradient.copy()
     step = np.zeros_like(residual)
     z = inverse.solve(residual) * free
     along, product = z.copy(), _sum(residual, z)
-    target = forcing**2 * product
+    model = 0.0
     for count in range(1, most + 1):
         full = response.spread(along)
         image = response.collect(slope * full + response.curvature(full))
@@ -100,11 +122,14 @@ def direction(response: Response, forcing: float, most: int) -> tuple[np.ndarray
                 step = z
             break
         length = product / bend
+        gain = 0.5 * length * product
+        model += gain
         step += length * along
         residual -= length * image
         z = inverse.solve(residual) * free
         product, previous = _sum(residual, z), product
-        if product < target:
+        done = count >= LEAST_PRODUCTS and count * gain <= forcing * model
+        if done or not product > 0.0:
             break
         along = z + (product / previous) * along
     return response.spread(step), level.integral(response.gradient * step), count

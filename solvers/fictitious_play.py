@@ -27,7 +27,7 @@ from mfgprox.solvers.iterate import Record
 from mfgprox.tolerance import Status, Tolerance
 
 UPDATES = ("newton", "line-search", "classical")
-ROUGH_GAP, ROUGH_STEPS = 1e-2, 12
+ROUGH_GAP, ROUGH_STEPS = 1e-3, 12
 """A grid that is not extrapolated only gives a start: a relative gap, or so many updates."""
 GAP, RESIDUAL = 1e-6, 1e-4
 """Relative discrete gap and ∫|R_pushed - R_Gibbs| of the grids that are extrapolated: R is off by
@@ -37,6 +37,8 @@ SLOW, SLOW_STEPS, MOST_SLOW_STEPS = 0.9, 3, 12
 residual no longer matters, after more the grid is left, or the solve ends as stalled."""
 LEVEL_STEPS = 40
 """An extrapolated grid, but the finest, is left after so many updates."""
+MATTERS = 1e-5
+"""Density relative to the largest above which no speed may be cut."""
 MOST_ENLARGEMENTS = 4
 """How often the bound on speeds may be raised."""
 
@@ -147,7 +149,7 @@ def _too_slow(state: State, response: Response) -> bool:
     level = response.level
     matters = state.level >= state.first_extrapolated and state.enlargements < MOST_ENLARGEMENTS
     faster = level.speed < level.problem.grid.diameter
-    return matters and faster and grids.used_speed(response) > level.speed
+    return matters and faster and grids.used_speed(response, MATTERS) > level.speed
 
 
 def _record(state: State, response: Response, **flags: bool) -> Record:

@@ -123,19 +123,19 @@ def second_order_weights(u, d, G, k, rho, p, speed, floor, inverse, first, secon
 @njit(cache=True)
 def move_second(
     out_high, out_low, high, low, d_high, d_low, first_high, first_low, second_high, second_low,
-    factor, scratch,
+    factor, blur, scratch,
 ):  # fmt: skip
     """Flux of the adjoint sweep over a row of faces, upwind by the sign of the rise.
 
-    Where the potential is level no flux changes: of the one-sided limits the one that makes the
-    first step from a constant potential a long one.
+    For rises within ± blur / 2 the derivative is a mean of the one-sided ones; where the potential
+    is level it is taken as zero, which makes the first step from a constant potential a long one.
     """
     n = high.size
     for i in range(n):
         rise, change = high[i] - low[i], d_high[i] - d_low[i]
-        up = rise > 0.0
-        flux = rise * (first_high[i] if up else first_low[i])
-        flux += change * (second_high[i] if up else second_low[i])
+        flux = rise * (first_high[i] if rise > 0.0 else first_low[i])
+        share = min(max(0.5 + rise / blur, 0.0), 1.0) if rise != 0.0 else 0.0
+        flux += change * (share * second_high[i] + (1.0 - share) * second_low[i])
         scratch[i] = factor * flux if rise != 0.0 else 0.0
     for i in range(n):
         out_low[i] += scratch[i]
@@ -144,7 +144,7 @@ def move_second(
 
 
 @njit(cache=True)
-def second_order_step(u, d, first, second, x, out, factors, scratch):
+def second_order_step(u, d, first, second, x, out, factors, blurs, scratch):
     """out = Aᵀ x + (∂A)ᵀ rho, (nz, ny, nx), from the weights of both terms; scratch (nx,)."""
     nz, ny, nx = u.shape
     split = first.shape[0] == 3
@@ -157,26 +157,27 @@ def second_order_step(u, d, first, second, x, out, factors, scratch):
             if z > 0:
                 move_second(
                     out[z, y], out[z - 1, y], u[z, y], u[z - 1, y], d[z, y], d[z - 1, y],
-                    fz[z, y], fz[z - 1, y], sz[z, y], sz[z - 1, y], factors[0], scratch,
+                    fz[z, y], fz[z - 1, y], sz[z, y], sz[z - 1, y], factors[0], blurs[0], scratch,
                 )  # fmt: skip
             if y > 0:
                 move_second(
                     out[z, y], out[z, y - 1], u[z, y], u[z, y - 1], d[z, y], d[z, y - 1],
-                    fy[z, y], fy[z, y - 1], sy[z, y], sy[z, y - 1], factors[1], scratch,
+                    fy[z, y], fy[z, y - 1], sy[z, y], sy[z, y - 1], factors[1], blurs[1], scratch,
                 )  # fmt: skip
             if nx > 1:
                 o, v, e, f, s = out[z, y], u[z, y], d[z, y], fx[z, y], sx[z, y]
                 move_second(
                     o[1:], o[:-1], v[1:], v[:-1], e[1:], e[:-1],
-                    f[1:], f[:-1], s[1:], s[:-1], factors[2], scratch,
+                    f[1:], f[:-1], s[1:], s[:-1], factors[2], blurs[2], scratch,
                 )  # fmt: skip
 
 
 @njit(cache=True)
-def second_derivative(U, G, rho, along, D, out, inverse, p, speed, floor):
+def second_derivative(U, G, rho, along, D, out, inverse, p, speed, floor, blur):
     """out = ∂rho(·, 1)/∂U_1 · along, both (nz, ny, nx); negative semi-definite.
 
-    D (steps + 1, nz, ny, nx): filled with the tangent sweep. floor: see the module.
+    D (steps + 1, nz, ny, nx): filled with the tangent sweep. floor: see the module; blur: slopes
+    within ± half of it count as rising and falling in part.
     """
     steps = U.shape[0] - 1
     nx = U.shape[3]
@@ -186,6 +187,7 @@ def second_derivative(U, G, rho, along, D, out, inverse, p, speed, floor):
     square = np.zeros((3, nx))
     change = np.zeros((3, nx))
     scratch = np.empty(nx)
+    blurs = blur / inverse
     D[steps] = along
     for k in range(steps - 1, -1, -1):
         tangent_step(U[k + 1], G, k, D[k + 1], D[k], factors)
@@ -196,7 +198,7 @@ def second_derivative(U, G, rho, along, D, out, inverse, p, speed, floor):
         second_order_weights(
             u, d, G, k, rho[k], p, speed, floor, inverse, first, second, square, change
         )
-        second_order_step(u, d, first, second, x, out, factors, scratch)
+        second_order_step(u, d, first, second, x, out, factors, blurs, scratch)
         x, out = out, x
     if steps % 2 == 0:
         out[:] = x
