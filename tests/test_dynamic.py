@@ -10,6 +10,8 @@ from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.transform import c_transform
 
+pytestmark = pytest.mark.compiled
+
 
 def gaussians(d, cells, time_steps=8, half=4.0, epsilon=2.0):
     m1, m2 = np.array([-0.6, -0.2, 0.1])[:d], np.array([0.5, 0.3, -0.2])[:d]

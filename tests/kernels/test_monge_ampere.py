@@ -84,6 +84,7 @@ def smooth_problem(cells, epsilon=1.0):
     return Problem(P, Q, epsilon=epsilon, grid=Grid([-3.0] * d, [3.0] * d, cells))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("cells", [(60,), (50, 46), (40, 44, 42)])
 def test_gaussians_solve_the_equation_exactly(cells):
     d = len(cells)

@@ -60,6 +60,7 @@ def test_the_operator_is_the_differential_operator():
     np.testing.assert_allclose((matrix @ x)[inside.ravel()], (x - b)[inside.ravel()], atol=1e-9)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("epsilon", [1e-3, 1.0, 1e4])
 @pytest.mark.parametrize("cells", [(257,), (64, 64), (61, 47), (96, 10), (20, 17, 13)])
 def test_a_few_cycles_are_enough(cells, epsilon):

@@ -15,6 +15,8 @@ from mfgprox.solvers.newton_primal import competitor
 from mfgprox.tolerance import Status, Tolerance
 from mfgprox.tree import put_together, take_apart
 
+pytestmark = pytest.mark.compiled
+
 
 def static(problem, **settings):
     """The dual and the primal value, R and the number of steps, without the dynamic pair."""
