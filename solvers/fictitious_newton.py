@@ -50,8 +50,8 @@ class Preconditioner:
     """An approximate inverse of  slope + the curvature of the transport.
 
     Long waves see the linearised map, -div(epsilon slope (D²c + D²U_1)^{-1} ∇), inverted by
-    multigrid. Short waves are spread by the scheme's own diffusion h v within the time they take, so
-    their curvature levels off at the mobility over that diffusion: a diagonal added to the inverse.
+    multigrid. Short waves are spread by the diffusion h v of the scheme within the time they take:
+    their curvature levels off at the mobility over that diffusion, a diagonal added to the inverse.
     """
 
     def __init__(self, response: Response, slope: np.ndarray) -> None:

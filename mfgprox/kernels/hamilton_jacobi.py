@@ -4,8 +4,8 @@ Scheme (Engquist and Osher; Osher and Sethian): U^k = u - dt H(s), u = U^{k+1}, 
 squares s_d = max(D⁻_d u, 0)² + min(D⁺_d u, 0)². Euclidean cost: H = G(Σ_d s_d); separable cost:
 H = Σ_d G(s_d); G is the Hamiltonian of |v|^p under the constraint |v| <= V on the outflow of a
 cell: (p-1) p^{-q} s^{q/2}, q = p/(p-1), up to the square s_V = (p V^{p-1})² of the gradient that
-drives the speed V, and V √s - V^p beyond. No flux through the box: the one-sided difference over a boundary
-face is zero.
+drives the speed V, and V √s - V^p beyond. No flux through the box: the one-sided difference over
+a boundary face is zero.
 
 The bound makes every sweep monotone, whatever U_1: a cell loses mass at the rate Σ α/h with
 |α| <= V over its up to 2d outflows, so dt V (2 Σ_d 1/h_d²)^{1/2} <= 1 suffices (separable:

@@ -1,10 +1,10 @@
 """Second derivative of U_1 -> E_P[U_0] along a direction: a tangent sweep and its adjoint.
 
 The adjoint sweep carries x = ∂rho along the direction forward: x^{k+1} = Aᵀ x^k + (∂A)ᵀ rho^k,
-with A the linearised backward step. Both use the mobility of hamilton_jacobi.py. For p > 2 its derivative
-is unbounded where nothing moves, for p < 2 the mobility itself vanishes there: below the square
-`floor` the mobility is frozen at its value there, in the second-derivative term only, which keeps
-the form symmetric and semi-definite.
+with A the linearised backward step. Both use the mobility of hamilton_jacobi.py. For p > 2 its
+derivative is unbounded where nothing moves, for p < 2 the mobility itself vanishes there: below the
+square `floor` the mobility is frozen at its value there, in the second-derivative term only, which
+keeps the form symmetric and semi-definite.
 
 Shapes as in continuity.py; along (nz, ny, nx) the direction, D (steps + 1, nz, ny, nx) its tangent.
 """
