@@ -23,9 +23,9 @@ from mfgprox.kernels.threads import over
 from mfgprox.problem import Problem
 from mfgprox.transform import SplinePotential, c_transform
 
-PARTICLES = (4, 2, 2)
+PARTICLES = (32, 2, 2)
 """Particles per cell along each axis in one, two and three dimensions, where the mass is."""
-WIDEST = 8.0
+WIDEST = 64.0
 """Largest width of a particle at t = 1, in cells."""
 REACH = 2
 """Cells to which the smeared particles of one cell reach, interpolation included."""
