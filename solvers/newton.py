@@ -10,26 +10,25 @@ Source: Baptista et al., Proximal optimal transport divergences, Theorem 3.1 and
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
-from mfgprox.solvers.iterate import TRANSIENT, Record
+from mfgprox.solvers.iterate import Record
 from mfgprox.solvers.newton_continuation import FIRST, REACHED, Continuation
 from mfgprox.solvers.newton_level import Direction, Level, Potential, resampled
 from mfgprox.solvers.newton_primal import competitor
 from mfgprox.solvers.newton_result import Outcome, solution
 from mfgprox.solvers.newton_start import quadratic_start
+from mfgprox.solvers.newton_state import NewtonState
 from mfgprox.tolerance import Status, Tolerance
 
 ACCEPTED = "newton needs p = 2, f_divergence = kl, and P and Q smooth kinds, positive on the box"
 EFFORT = (0.05, 4, 12)
 """Relative residual of the linear systems, V-cycles, and vectors of GMRES where these fail."""
-FIRST_FLOOR, LAST_FLOOR = 0.05, 1e-5
-UNSEEN, CAUGHT_ON = 1e-9, 0.1
 ROUNDING = 1e-13
 NEAR = 1e-6
 """Relative decrement below which a solve counts as settled though it no longer falls."""
@@ -37,51 +36,6 @@ TRUSTED = 0.02
 """Mass that the residual leaves in the wrong place below which full steps need no line search."""
 SETTLED = 1e-6
 """Share of the mass on clamped cells below which the map counts as a smooth one."""
-
-
-@dataclass
-class NewtonState:
-    """chi and the constant of the current grid, and how far the solve has come."""
-
-    level: int
-    chi: np.ndarray
-    epsilon: float
-    """Of the current problem: smaller than the asked one while it is being approached."""
-    constant: float = math.nan
-    dual: float = math.nan
-    primal: float = math.nan
-    scale: float = 0.0
-    """|D| as far as it is known."""
-    floor: float = 0.5
-    """Eigenvalue of DS below which its logarithm is continued linearly."""
-    steps: int = 0
-    """On this grid at this epsilon."""
-    residual: float = math.inf
-    decrement: float = math.inf
-    clamped: float = 0.0
-    duals: list[float] = field(default_factory=list)
-    """Dual values of the grids that are done, coarsest first."""
-    settled: bool = False
-    """On the problem's own grid and epsilon."""
-    continuation: Continuation = field(default_factory=Continuation)
-    work: Level | None = field(default=None, metadata=TRANSIENT)
-
-    def take(self, new: Potential, way: Direction) -> None:
-        """Note a step."""
-        self.chi, self.constant, self.dual = new.chi, new.constant, new.dual
-        if math.isfinite(new.dual):
-            self.scale = abs(new.dual)
-        elif self.scale == 0.0:
-            self.scale = abs(way.primal)
-        self.steps += 1
-        self.residual, self.decrement = way.residual, abs(way.decrement)
-        self.clamped, self.floor = way.clamped, _next_floor(self.floor, way)
-
-    def restart(self, epsilon: float) -> None:
-        """Forget all but chi, the level and the way so far."""
-        self.epsilon, self.steps, self.floor, self.work = epsilon, 0, 0.5, None
-        self.constant = self.dual = self.primal = math.nan
-        self.residual = self.decrement = math.inf
 
 
 @dataclass(frozen=True)
@@ -242,13 +196,6 @@ def search(level: Level, at: Potential, way: Direction, epsilon: float) -> tuple
             return new, length
         length *= 0.5
     return at, 0.0
-
-
-def _next_floor(floor: float, way: Direction) -> float:
-    """Halved until the map is smooth above it; below FIRST_FLOOR only when Newton has caught on."""
-    if floor > FIRST_FLOOR or (way.clamped > UNSEEN and way.residual < CAUGHT_ON):
-        return max(0.5 * floor, LAST_FLOOR)
-    return floor
 
 
 def _target(grid: Grid, last: bool) -> float:

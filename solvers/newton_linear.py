@@ -9,6 +9,7 @@ import numpy as np
 
 from mfgprox.grid import Grid
 from mfgprox.kernels import multigrid as kernels
+from mfgprox.kernels import transfer
 
 COARSEST = 4
 """Cells an axis at which coarsening stops; the rest is solved directly."""
@@ -59,7 +60,7 @@ class Multigrid:
     def _make_transfers(self) -> None:
         levels, most = len(self.shapes) - 1, max(self.shape)
         self.taps = np.zeros((max(levels, 1), 3, most), np.int64)
-        self.weights = np.zeros((max(levels, 1), 3, most, kernels.TAPS))
+        self.weights = np.zeros((max(levels, 1), 3, most, transfer.TAPS))
         self.left = np.zeros((max(levels, 1), 3, most), np.int64)
         self.share = np.zeros((max(levels, 1), 3, most))
         for level in range(levels):
@@ -88,7 +89,7 @@ class Multigrid:
             start, shape = self.starts[level], self.shapes[level]
             if level > 0:
                 for row in self.coefficients:
-                    kernels.restrict(
+                    transfer.restrict(
                         row,
                         self.starts[level - 1],
                         self.shapes[level - 1],
@@ -182,7 +183,7 @@ def overlaps(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
     Returns the first cell that counts (m,) and the weights of it and of those after it (m, TAPS).
     """
     j = np.arange(m)[:, None]
-    i = j * n // m + np.arange(kernels.TAPS)
+    i = j * n // m + np.arange(transfer.TAPS)
     # In units of 1/(n m) everything is an integer.
     shared = np.minimum((i + 1) * m, (j + 1) * n) - np.maximum(i * m, j * n)
     return i[:, 0], np.where(i < n, np.maximum(shared, 0) / n, 0.0)

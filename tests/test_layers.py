@@ -12,7 +12,7 @@ LAYERS = [
     {"problem"},
     {"solution", "transform", "quadrature"},
     {"rearrangement", "competitor", "plan", "pushforward"},
-    {"certificate", "dynamic"},
+    {"certificate", "cloud", "dynamic"},
     {"certified"},
     {"solvers"},
     {"exact"},

@@ -1,0 +1,67 @@
+"""What changes during a Newton solve."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mfgprox.solvers.iterate import TRANSIENT
+from mfgprox.solvers.newton_continuation import Continuation
+from mfgprox.solvers.newton_level import Direction, Level, Potential
+
+FIRST_FLOOR, LAST_FLOOR = 0.05, 1e-5
+UNSEEN, CAUGHT_ON = 1e-9, 0.1
+
+
+@dataclass
+class NewtonState:
+    """chi and the constant of the current grid, and how far the solve has come."""
+
+    level: int
+    chi: np.ndarray
+    epsilon: float
+    """Of the current problem: smaller than the asked one while it is being approached."""
+    constant: float = math.nan
+    dual: float = math.nan
+    primal: float = math.nan
+    scale: float = 0.0
+    """|D| as far as it is known."""
+    floor: float = 0.5
+    """Eigenvalue of DS below which its logarithm is continued linearly."""
+    steps: int = 0
+    """On this grid at this epsilon."""
+    residual: float = math.inf
+    decrement: float = math.inf
+    clamped: float = 0.0
+    duals: list[float] = field(default_factory=list)
+    """Dual values of the grids that are done, coarsest first."""
+    settled: bool = False
+    """On the problem's own grid and epsilon."""
+    continuation: Continuation = field(default_factory=Continuation)
+    work: Level | None = field(default=None, metadata=TRANSIENT)
+
+    def take(self, new: Potential, way: Direction) -> None:
+        """Note a step."""
+        self.chi, self.constant, self.dual = new.chi, new.constant, new.dual
+        if math.isfinite(new.dual):
+            self.scale = abs(new.dual)
+        elif self.scale == 0.0:
+            self.scale = abs(way.primal)
+        self.steps += 1
+        self.residual, self.decrement = way.residual, abs(way.decrement)
+        self.clamped, self.floor = way.clamped, _next_floor(self.floor, way)
+
+    def restart(self, epsilon: float) -> None:
+        """Forget all but chi, the level and the way so far."""
+        self.epsilon, self.steps, self.floor, self.work = epsilon, 0, 0.5, None
+        self.constant = self.dual = self.primal = math.nan
+        self.residual = self.decrement = math.inf
+
+
+def _next_floor(floor: float, way: Direction) -> float:
+    """Halved until the map is smooth above it; below FIRST_FLOOR only when Newton has caught on."""
+    if floor > FIRST_FLOOR or (way.clamped > UNSEEN and way.residual < CAUGHT_ON):
+        return max(0.5 * floor, LAST_FLOOR)
+    return floor
