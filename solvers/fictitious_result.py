@@ -67,9 +67,11 @@ def assemble(
         primal, dual = averaging.primal(level, average), max(best_dual, finest.dual)
         rho = written_rho(average.rho, level)
         momentum = tuple(
-            mean_of_steps(m, level).reshape(problem.grid.time_steps, *_faces(problem, 2 - axis))
-            for axis, m in enumerate(average.momentum)
-        )[::-1][: problem.grid.dimension]
+            mean_of_steps(average.momentum[2 - axis], level).reshape(
+                problem.grid.time_steps, *_faces(problem, axis)
+            )
+            for axis in range(problem.grid.dimension)
+        )
     best = with_lower_bound(problem, estimate(responses))
     information = problem.divergence.between(best.R, problem.log_Q, problem.grid.cell_volume)
     return Solution(

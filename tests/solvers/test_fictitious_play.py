@@ -1,0 +1,305 @@
+"""Fictitious play against closed forms, and the identities that hold on every grid."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mfgprox.density import Gaussian, Mixture, Ring
+from mfgprox.exact import gaussian
+from mfgprox.grid import Grid
+from mfgprox.problem import Problem
+from mfgprox.solvers.fictitious_extrapolation import weights
+from mfgprox.solvers.fictitious_grids import nested, resample
+from mfgprox.solvers.fictitious_level import Level, stable_steps
+from mfgprox.solvers.fictitious_play import FictitiousPlay
+from mfgprox.solvers.iterate import Progress, iterate
+from mfgprox.tolerance import Status, Tolerance
+from mfgprox.tree import put_together, take_apart
+
+M1, S1, M2, S2 = [-0.8], [0.35], [0.7], [0.5]
+
+
+def line(epsilon=2.0, cells=128, p=2.0, time_steps=16):
+    return Problem(
+        Gaussian(M1, S1),
+        Gaussian(M2, S2),
+        epsilon=epsilon,
+        p=p,
+        grid=Grid((-3.0,), (3.0,), (cells,), time_steps),
+    )
+
+
+def plane(cells=(24, 20), p=2.0, cost="euclidean", time_steps=4):
+    return Problem(
+        Gaussian([-0.6, -0.3], [0.4, 0.5]),
+        Gaussian([0.5, 0.4], [0.5, 0.4]),
+        epsilon=1.0,
+        p=p,
+        cost=cost,
+        grid=Grid((-2.5, -3.0), (2.5, 2.5), cells, time_steps),
+    )
+
+
+def solve(problem, update="newton", start=None, **tolerance):
+    records = []
+    solution = iterate(
+        FictitiousPlay(update),
+        problem,
+        Tolerance(**tolerance),
+        start=start,
+        callback=records.append,
+    )
+    return solution, records
+
+
+def exact(epsilon):
+    return gaussian.solve(M1, np.diag(np.square(S1)), M2, np.diag(np.square(S2)), epsilon)
+
+
+@pytest.mark.parametrize("epsilon", [0.4, 2.0, 10.0])
+def test_gaussians_on_the_line(epsilon):
+    """256 cells: value 2e-4, R 1e-3, gradient 1 %; the exact discrete gap 1e-6."""
+    problem = line(epsilon, 256, time_steps=32)
+    solution, _ = solve(problem)
+    answer = exact(epsilon)
+    grid, x = problem.grid, problem.grid.coordinates()
+    assert solution.status is Status.CONVERGED
+    assert solution.divergence == pytest.approx(answer.divergence, rel=2e-4)
+    assert grid.integrate(np.abs(solution.R - np.exp(answer.log_density(1.0, x)))) <= 1e-3
+    assert 0.0 <= solution.gap <= 1e-6 * solution.dual_value
+    error = size = 0.0
+    for t, U in zip(grid.times, solution.U, strict=True):
+        rho, slope = np.exp(answer.log_density(t, x)), answer.gradient(t, x)[0]
+        error += grid.integrate(rho * np.abs(np.gradient(U, grid.spacing[0]) - slope))
+        size += grid.integrate(rho * np.abs(slope))
+    assert error <= 0.01 * size
+
+
+def test_newton_steps_do_not_grow_with_the_grid():
+    counts = {}
+    for cells in (64, 256, 512):
+        _, records = solve(line(2.0, cells))
+        levels = [r.level for r in records]
+        counts[cells] = [levels.count(k) for k in range(max(levels) + 1)]
+        assert max(counts[cells]) <= 12
+    assert counts[512][-1] <= max(1.5 * counts[64][-1], 3)
+
+
+def errors_of(cells):
+    """Of the raw dual value, the extrapolated value, the pushed density and the extrapolated R; in
+    a box that cuts off less than the errors."""
+    problem = Problem(
+        Gaussian(M1, S1), Gaussian(M2, S2), epsilon=2.0, grid=Grid((-4.0,), (4.0,), (cells,), 32)
+    )
+    solution, _ = solve(problem)
+    answer = exact(2.0)
+    density = np.exp(answer.log_density(1.0, problem.grid.coordinates()))
+    return (
+        abs(solution.dual_value / answer.divergence - 1.0),
+        abs(solution.divergence / answer.divergence - 1.0),
+        problem.grid.integrate(np.abs(solution.rho[-1] - density)),
+        problem.grid.integrate(np.abs(solution.R - density)),
+    )
+
+
+def slope_of(sizes, errors):
+    return -np.polyfit(np.log(sizes), np.log(errors), 1)[0]
+
+
+def test_orders():
+    """Over four grids: the monotone scheme of first order, its extrapolation above second."""
+    sizes = (64, 128, 256, 512)
+    raw_value, value, raw_R, R = np.array([errors_of(n) for n in sizes]).T
+    assert slope_of(sizes, raw_R) >= 0.9 and raw_R[-1] <= 5e-3
+    # The raw value still carries a second-order part of the other sign on these grids.
+    assert slope_of(sizes, raw_value) >= 0.6 and raw_value[-1] <= 4e-3
+    assert slope_of(sizes, value) >= 1.8 and value[-1] <= 2e-5
+    assert slope_of(sizes, R) >= 1.8 and R[-1] <= 1e-4
+
+
+@pytest.mark.slow
+def test_raw_value_is_of_first_order_on_fine_grids():
+    sizes = (512, 1024, 2048)
+    assert slope_of(sizes, [errors_of(n)[0] for n in sizes]) >= 0.9
+
+
+@pytest.mark.parametrize("p", [1.5, 2.0, 3.0])
+@pytest.mark.parametrize("cost", ["euclidean", "separable"])
+def test_gap_is_the_divergence_of_pushed_from_asked(p, cost):
+    """primal - dual = epsilon KL(R_pushed‖R_Gibbs) at any potential, and both values are values."""
+    problem = plane(p=p, cost=cost)
+    speed = 3.0
+    level = Level(problem, stable_steps(problem, speed), speed)
+    rng = np.random.default_rng(0)
+    x, y = problem.grid.coordinates()
+    for size in (0.0, 1.0, 5.0):
+        response = level.respond(size * (x * y + 0.1 * rng.standard_normal(problem.grid.shape)))
+        R, gibbs = response.pushed, response.gibbs
+        expected = problem.epsilon * level.integral(R * np.log(R / gibbs))
+        assert response.gap == pytest.approx(expected, abs=1e-11 * (1.0 + size))
+        assert response.rho.min() >= 0.0
+        assert response.kinetic >= 0.0
+
+
+@pytest.mark.parametrize("p", [1.5, 2.0, 3.0])
+def test_curvature_is_the_derivative_of_the_gradient(p):
+    problem = plane(p=p)
+    level = Level(problem, stable_steps(problem, 3.0), 3.0)
+    rng = np.random.default_rng(1)
+    x, y = problem.grid.coordinates()
+    u = 0.8 * (x - 0.4) ** 2 + 1.1 * (y + 0.3) ** 2 + 0.3 * x * y
+    along = np.exp(-x * x - y * y) * (1.0 + 0.1 * rng.standard_normal(problem.grid.shape))
+    e = 1e-6
+    ends = [level.respond(u + s * e * along).pushed for s in (1, -1)]
+    difference = -(ends[0] - ends[1]) / (2 * e)
+    got = level.respond(u).curvature(along.reshape(level.shape))
+    # Within the blur of the upwinding and below the floor of the mobility the two differ.
+    assert np.abs(got - difference).sum() <= 0.1 * np.abs(difference).sum()
+
+
+@pytest.mark.parametrize("cells", [(37, 21), (16, 53)])
+def test_odd_grids_mass_positivity_continuity(cells):
+    problem = plane(cells, time_steps=5)
+    solution, _ = solve(problem)
+    grid = problem.grid
+    assert solution.converged
+    assert solution.rho.min() >= 0.0
+    assert solution.mass_error <= 1e-13
+    balance = np.diff(solution.rho, axis=0) / grid.dt
+    for i, m in enumerate(solution.momentum):
+        assert m.shape == tuple(
+            n + (a == 2 - i) for a, n in enumerate((grid.time_steps, *grid.shape))
+        )
+        balance += np.diff(m, axis=2 - i) / grid.spacing[i]
+    assert np.abs(balance).max() <= 1e-12
+    # The gauge: U_1 = epsilon log(R/Q).
+    gauge = problem.epsilon * (np.log(solution.R) - problem.log_Q)
+    assert np.allclose(solution.U[-1], gauge, rtol=0.0, atol=1e-9)
+    assert np.array_equal(solution.rho[0], problem.P)
+
+
+def test_R_stays_inside_the_support_of_Q():
+    problem = Problem(
+        Gaussian([0.0, 0.0], [0.3, 0.3]),
+        Ring((0.0, 0.0), 1.2, 2.0),
+        epsilon=0.5,
+        grid=Grid((-3.0, -3.0), (3.0, 3.0), (48, 48), 8),
+    )
+    solution, records = solve(problem, max_iterations=200)
+    assert solution.converged
+    assert np.all(solution.R[problem.Q == 0.0] == 0.0)
+    assert problem.grid.integrate(solution.R) == pytest.approx(1.0, rel=1e-12)
+    assert np.isfinite(solution.U).all()
+    # The reference value by radial reduction is 1.31610; first order, h = 1/8.
+    assert solution.divergence == pytest.approx(1.3161, rel=0.06)
+    assert records[-1].gap <= 1e-6 * solution.dual_value
+
+
+@pytest.mark.parametrize("update", ["classical", "line-search"])
+def test_averages_approach_newton(update):
+    """Both averages are feasible pairs: their primal values bound the optimum from above."""
+    problem = line(1.0, 32, time_steps=8)
+    best, _ = solve(problem)
+    solution, records = solve(problem, update, max_iterations=60, rtol=1e-3)
+    finest = [r for r in records if r.last_level]
+    assert solution.primal_value >= best.dual_value - 1e-9
+    assert solution.dual_value <= best.primal_value + 1e-9
+    assert finest[-1].exploitability < 0.5 * finest[0].exploitability
+    assert solution.mass_error <= 1e-13 and solution.rho.min() >= 0.0
+    balance = np.diff(solution.rho, axis=0) * 8 + np.diff(solution.momentum[0], axis=1) / (6 / 32)
+    assert np.abs(balance).max() <= 1e-12
+    if update == "line-search":
+        assert solution.converged
+        assert np.all(np.diff([r.primal for r in finest]) <= 1e-12)
+
+
+@pytest.mark.parametrize("update", ["newton", "classical", "line-search"])
+def test_resume_gives_the_same_bits(update):
+    problem = line(2.0, 64, time_steps=4)
+    tolerance = Tolerance(max_iterations=24)
+    whole = iterate(FictitiousPlay(update), problem, tolerance)
+    for stop in (1, 9, 15):
+        kept: list[tuple[object, list[np.ndarray]]] = []
+
+        def keep(progress, kept=kept):
+            kept.append(take_apart(progress))
+
+        iterate(
+            FictitiousPlay(update),
+            problem,
+            dataclasses.replace(tolerance, max_iterations=stop),
+            checkpoint=keep,
+        )
+        document, arrays = kept[-1]
+        progress = put_together(document, [a.copy() for a in arrays])
+        assert isinstance(progress, Progress)
+        resumed = iterate(FictitiousPlay(update), problem, tolerance, progress=progress)
+        assert np.array_equal(resumed.U, whole.U)
+        assert np.array_equal(resumed.rho, whole.rho)
+        assert resumed.divergence == whole.divergence
+
+
+def test_same_bits_twice():
+    one, two = (solve(line(2.0, 64))[0] for _ in range(2))
+    assert np.array_equal(one.U, two.U) and np.array_equal(one.rho, two.rho)
+
+
+def test_warm_start_from_another_weight_and_grid():
+    cold, cold_records = solve(line(2.0, 128))
+    start, _ = solve(line(1.8, 96))
+    warm, records = solve(line(2.0, 128), start=start)
+    assert warm.converged
+    assert warm.divergence == pytest.approx(cold.divergence, rel=1e-5)
+    assert len(records) <= len(cold_records)
+
+
+def test_stopped_early_still_reports_the_problems_own_grid():
+    problem = line(2.0, 64)
+    solution, _ = solve(problem, max_iterations=2)
+    assert solution.status is Status.ITERATION_LIMIT
+    assert solution.U.shape == (17, 64) and np.isfinite(solution.U).all()
+    assert solution.gap > 0.0
+    assert any("not extrapolated" in note for note in solution.notes)
+
+
+def test_mixture_is_torn_and_certified():
+    Q = Mixture([0.5, 0.5], [Gaussian([-1.5], [0.4]), Gaussian([1.5], [0.4])])
+    problem = Problem(
+        Gaussian([0.0], [0.4]), Q, epsilon=3.0, grid=Grid((-4.0,), (4.0,), (128,), 16)
+    )
+    solution, _ = solve(problem)
+    assert solution.converged
+    # D <= epsilon KL(P‖Q) and D >= 0, and R lies between P and Q in symmetry.
+    assert (
+        0.0
+        < solution.divergence
+        <= 3.0 * problem.divergence.between(problem.P, problem.log_Q, problem.grid.cell_volume)
+    )
+    assert np.allclose(solution.R, solution.R[::-1], atol=1e-3)
+
+
+def test_extrapolation_weights_remove_the_powers_of_h():
+    problem = line(cells=101)
+    problems = nested(problem)[::-1][:3]
+    levels = [Level(p, stable_steps(p, 2.0), 2.0) for p in problems]
+    shares = weights([level.respond(np.zeros(level.shape)) for level in levels])
+    h = [101 / p.grid.cells[0] for p in problems]
+    assert sum(shares) == pytest.approx(1.0)
+    assert sum(w * x for w, x in zip(shares, h, strict=True)) == pytest.approx(0.0, abs=1e-12)
+    assert sum(w * x * x for w, x in zip(shares, h, strict=True)) == pytest.approx(0.0, abs=1e-11)
+
+
+def test_resample_is_exact_for_cubics():
+    old = Grid((-1.0, 0.0), (1.0, 3.0), (17, 9))
+    new = Grid((-1.0, 0.0), (1.0, 3.0), (33, 20))
+    f = lambda x, y: 1.0 + x**3 - x * y**2 + 0.2 * y**3  # noqa: E731
+    got = resample(f(*old.coordinates()), old, new)
+    assert np.allclose(got, f(*new.coordinates()), atol=1e-12)
+
+
+def test_settings_are_checked():
+    with pytest.raises(ValueError, match="update must be one of newton"):
+        FictitiousPlay("fast")
+    with pytest.raises(ValueError, match="too few"):
+        Level(line(), 3, 6.0)
