@@ -105,10 +105,28 @@ class Multigrid:
         kernels.factor_coarsest(self.stencil, self.d, self.starts[-1], self.shapes[-1], self.matrix)
 
     def _cycle(self) -> None:
-        kernels.v_cycle(
-            self.u, self.f, self.r, self.stencil, self.d, self.starts, self.shapes,
-            self.taps, self.weights, self.left, self.share, self.matrix, self.line,
-        )  # fmt: skip
+        """One V(1,1)-cycle for L u = f on the finest level."""
+        last = len(self.shapes) - 1
+        for k in range(last):
+            start, shape = self.starts[k], self.shapes[k]
+            if k > 0:
+                self._level(self.u, k)[:] = 0.0
+            kernels.relax(self.u, self.f, self.stencil, self.d, start, shape, self.line, False)
+            kernels.line_residual(
+                self.u, self.f, self.stencil, self.d, start, shape, self.r, self.line
+            )
+            transfer.restrict(
+                self.r, start, shape, self.f, self.starts[k + 1], self.shapes[k + 1],
+                self.taps[k], self.weights[k],
+            )  # fmt: skip
+        kernels.solve_coarsest(self.matrix, self.f, self.u, self.starts[last])
+        for k in range(last - 1, -1, -1):
+            start, shape = self.starts[k], self.shapes[k]
+            transfer.prolong_add(
+                self.u, start, shape, self.starts[k + 1], self.shapes[k + 1],
+                self.left[k], self.share[k], self.line,
+            )  # fmt: skip
+            kernels.relax(self.u, self.f, self.stencil, self.d, start, shape, self.line, True)
 
     def _residual(self) -> float:
         """Norm of f - L u, which is left in r."""

@@ -1,4 +1,4 @@
-"""One V-cycle for  c u - a:D²u - b·∇u = f  on a box with Neumann walls.
+"""The parts of a V-cycle for  c u - a:D²u - b·∇u = f  on a box with Neumann walls.
 
 Zebra lines along every axis; second order, central, with just enough diffusion for a diagonally
 dominant line where b is large. All levels lie in flat arrays behind each other, nz ny nx cells
@@ -12,8 +12,6 @@ elimination along each axis 1/pivot and high/pivot.
 from __future__ import annotations
 
 from numba import njit
-
-from mfgprox.kernels.transfer import prolong_add, restrict
 
 
 @njit(cache=True)
@@ -147,7 +145,7 @@ def _relax_across(u, f, stencil, d, start, shape, axis, colour, line):
 
 
 @njit(cache=True)
-def _relax(u, f, stencil, d, start, shape, line, backwards):
+def relax(u, f, stencil, d, start, shape, line, backwards):
     """All lines along all axes once, one colour after the other."""
     for k in range(2 * d):
         turn = 2 * d - 1 - k if backwards else k
@@ -211,7 +209,7 @@ def factor_coarsest(stencil, d, start, shape, matrix):
 
 
 @njit(cache=True)
-def _solve_coarsest(matrix, f, u, start):
+def solve_coarsest(matrix, f, u, start):
     n = matrix.shape[0]
     for i in range(n):
         total = f[start + i]
@@ -223,30 +221,3 @@ def _solve_coarsest(matrix, f, u, start):
         for j in range(i + 1, n):
             total -= matrix[i, j] * u[start + j]
         u[start + i] = total / matrix[i, i]
-
-
-@njit(cache=True)
-def v_cycle(u, f, r, stencil, d, starts, shapes, taps, weights, left, share, matrix, line):
-    """One V(1,1)-cycle for L u = f on level 0 of all; u, f, r flat over all levels.
-
-    starts (levels,); shapes (levels, 3); tables of `restrict` and `prolong_add` per level; matrix:
-    factors of the coarsest operator; line: scratch, nx + 1 at least.
-    """
-    last = starts.size - 1
-    for level in range(last):
-        start, shape = starts[level], shapes[level]
-        size = shape[0] * shape[1] * shape[2]
-        if level > 0:
-            u[start : start + size] = 0.0
-        _relax(u, f, stencil, d, start, shape, line, False)
-        line_residual(u, f, stencil, d, start, shape, r, line)
-        restrict(
-            r, start, shape, f, starts[level + 1], shapes[level + 1], taps[level], weights[level]
-        )
-    _solve_coarsest(matrix, f, u, starts[last])
-    for level in range(last - 1, -1, -1):
-        start, shape = starts[level], shapes[level]
-        prolong_add(
-            u, start, shape, starts[level + 1], shapes[level + 1], left[level], share[level], line
-        )
-        _relax(u, f, stencil, d, start, shape, line, True)
