@@ -8,6 +8,9 @@ from dataclasses import replace
 from mfgprox.certificate import Bounds, continuous_bounds
 from mfgprox.solution import Solution
 
+PRUDENCE = 0.1
+"""No estimate is believed to be off by less than this share of the distance of the bounds."""
+
 
 def certified(solution: Solution) -> Solution:
     """The solution with bounds from its own terminal potential, whoever made it.
@@ -16,9 +19,13 @@ def certified(solution: Solution) -> Solution:
     behind the lower bound, with the distance of the bounds as its error; the estimate with the
     smaller error is kept, and never outside the bounds.
     """
-    bounds = continuous_bounds(solution.problem, solution.U[-1])
-    value, error = best_estimate(solution.divergence, solution.divergence_error, bounds)
     problem = solution.problem
+    bounds = continuous_bounds(problem, solution.U[-1])
+    value, error = best_estimate(solution.divergence, solution.divergence_error, bounds)
+    transport = solution.transport_cost
+    if solution.converged:
+        # W(P, R) = D - eps D_f(R‖Q) at the minimiser, and D is what is known best.
+        transport = max(value - problem.epsilon * solution.information_divergence, 0.0)
     return replace(
         solution,
         certificate=replace(
@@ -29,17 +36,22 @@ def certified(solution: Solution) -> Solution:
         ),
         divergence=value,
         divergence_error=error,
-        transport_cost=value - problem.epsilon * solution.information_divergence,
+        transport_cost=transport,
     )
 
 
 def best_estimate(own: float, own_error: float, bounds: Bounds) -> tuple[float, float]:
-    """The estimate with the smaller error, moved into the bounds, and its error."""
+    """The estimate with the smaller error, moved into the bounds, and its error.
+
+    own_error may be inf or nan: the solver cannot tell. The error is then what the bounds leave.
+    """
     width = bounds.upper - bounds.lower
-    value, error = own, own_error
-    if math.isfinite(width) and not own_error < width:
-        value, error = bounds.dual_value, width
-    inside = max(bounds.lower, value)
-    if math.isfinite(bounds.upper):
-        inside = min(inside, bounds.upper)
-    return inside, max(error, abs(inside - value))
+    inside = max(bounds.lower, own)
+    if math.isnan(width):
+        return inside, max(own_error, inside - own)
+    inside = min(inside, bounds.upper)
+    left = max(bounds.upper - inside, inside - bounds.lower)
+    error = max(own_error, PRUDENCE * width, abs(inside - own))
+    if not error < width:
+        return bounds.dual_value, width
+    return inside, min(error, left)

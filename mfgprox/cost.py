@@ -45,13 +45,13 @@ class Cost:
     def __call__(self, displacement: Sequence[np.ndarray]) -> np.ndarray:
         """|v|^p of a vector given by its components."""
         if self.separable:
-            return sum(np.abs(v) ** self.p for v in displacement)  # type: ignore[return-value]
+            return sum(np.abs(v) ** self.p for v in displacement)
         return _norm(displacement) ** self.p
 
     def hamiltonian(self, gradient: Sequence[np.ndarray]) -> np.ndarray:
         """H(q) of a gradient given by its components."""
         q, parts = self.conjugate_exponent, gradient if self.separable else [_norm(gradient)]
-        return sum((self.p - 1.0) * (np.abs(g) / self.p) ** q for g in parts)  # type: ignore[return-value]
+        return sum((self.p - 1.0) * (np.abs(g) / self.p) ** q for g in parts)
 
     def velocity(self, gradient: Sequence[np.ndarray]) -> list[np.ndarray]:
         """v = -H'(q): the optimal velocity, component by component."""

@@ -74,7 +74,8 @@ class KullbackLeibler:
         held = R > 0.0
         if np.any(np.isneginf(log_Q[held])):
             return np.inf
-        return float(np.sum(R[held] * (np.log(R[held]) - log_Q[held])) * cell_volume)
+        value = float(np.sum(R[held] * (np.log(R[held]) - log_Q[held])) * cell_volume)
+        return max(value, 0.0)  # R = Q leaves round-off of either sign
 
     def potential(self, R: np.ndarray, log_Q: np.ndarray, epsilon: float) -> np.ndarray:
         log_R = np.log(R, out=np.full(R.shape, -np.inf), where=R > 0.0)

@@ -56,7 +56,7 @@ class Problem:
         self.inputs: dict[str, str] | None = None
         """Hashes of the files that the case names, where they are known from elsewhere."""
         self.densities = tuple(
-            ArrayDensity(values, grid) if isinstance(values, np.ndarray) else values
+            values if isinstance(values, Density) else ArrayDensity(np.asarray(values), grid)
             for values in (P, Q)
         )
         sampled = []

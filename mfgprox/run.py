@@ -37,6 +37,7 @@ class RunOptions:
 
 def run(options: RunOptions) -> Exit:
     """Solve a case and write its result. Raises what `exits.guarded` turns into messages."""
+    from mfgprox import checkpoint
     from mfgprox.case import read_case
 
     with Interruption() as interruption:
@@ -54,7 +55,8 @@ def run(options: RunOptions) -> Exit:
             print(dry_run(case, output))
             return Exit.OK
         require_writable(output)
-        refuse_other_case(output, case, options.force)
+        if not (options.resume and checkpoint.path_for(output).exists()):
+            refuse_other_case(output, case, options.force)
         solution = _solve(case, output, options, interruption, began)
         _write(solution, output)
         if not options.quiet:
@@ -120,10 +122,10 @@ def _solve(
     identity = {"case_text": _identity(case), "solver": case.solver.method}
     where = checkpoint.path_for(output)
     progress = _resumed(where, identity, options)
-    start = _start(options.start) if options.start is not None else None
+    start = _start(options.start, case) if options.start is not None else None
     announce_compilation(options.quiet)
     from mfgprox.solvers import solve
-    from mfgprox.solvers.iterate import Interrupted
+    from mfgprox.solvers.iterate import Interrupted, Unsuitable
 
     def save(reached: Progress) -> None:
         with writing(where):
@@ -142,14 +144,17 @@ def _solve(
                 interrupted=interruption,
                 deadline=began + options.max_time if options.max_time else math.inf,
             )
+    except Unsuitable as error:
+        raise case.error("solver.method", str(error)) from error
     except Interrupted:
         raise interruption.stopped(f"saved in {where}; continue with --resume") from None
 
 
 def _identity(case: Case) -> str:
     """What a checkpoint must agree with: all that changes the iterates, input files included."""
-    free = {"title": True, "output": True, "solver": {"max_iterations"}}
-    return case.settings.model_dump_json(exclude=free) + json.dumps(case.inputs(), sort_keys=True)
+    settings = case.settings.model_dump(mode="json", exclude={"title", "output"})
+    del settings["solver"]["max_iterations"]
+    return json.dumps([settings, case.inputs()], sort_keys=True)
 
 
 def _resumed(where: Path, identity: dict[str, Any], options: RunOptions) -> Progress | None:
@@ -168,13 +173,17 @@ def _resumed(where: Path, identity: dict[str, Any], options: RunOptions) -> Prog
         raise BadInput(str(error)) from error
 
 
-def _start(path: Path) -> Solution:
+def _start(path: Path, case: Case) -> Solution:
     from mfgprox.storage import StorageError, load
 
     try:
-        return load(path)
+        start = load(path)
     except StorageError as error:
         raise BadInput(f"--start: {error}") from error
+    found, wanted = start.problem.grid.dimension, case.grid().dimension
+    if found != wanted:
+        raise BadInput(f"--start: {path} is {found}-dimensional, the case {wanted}-dimensional")
+    return start
 
 
 def _write(solution: Solution, output: Path) -> None:

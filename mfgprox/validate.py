@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mfgprox.exits import BadInput, Exit
+from mfgprox.exits import BadInput, Exit, say
 from mfgprox.suite import Check, Limits, OrderStudy, checks, order_studies
 from mfgprox.validation import Comparison, compare, observed_order
 
 if TYPE_CHECKING:
+    from mfgprox.exact import ExactAnswer
+    from mfgprox.problem import Problem
     from mfgprox.solution import Solution
 
 HEADER = (
@@ -41,36 +43,46 @@ def validate_suite(quick: bool, solvers: list[str] | None) -> Exit:
 
 def validate_target(target: str, solvers: list[str] | None) -> Exit:
     """Compare a result file, or each solver's solution of a case, with the exact answer."""
-    path = Path(target)
-    if path.suffix == ".h5":
-        from mfgprox.storage import StorageError, load
-
-        try:
-            pairs: Iterable[tuple[str, Solution, float]] = [(path.name, load(path), math.nan)]
-        except StorageError as error:
-            raise BadInput(str(error)) from error
-    else:
-        pairs = _solutions(target, solvers)
-    print(HEADER, flush=True)
-    failed = 0
-    for label, solution, seconds in pairs:
-        comparison = _compared(solution)
-        good = comparison.bounds_hold and solution.converged
-        failed += not good
+    names = _known(solvers)
+    solutions = _result(target) if Path(target).suffix == ".h5" else _solutions(target, names)
+    failed, answer = 0, None
+    for label, solution, seconds in solutions:
+        if answer is None:
+            answer = _answer(solution.problem)
+            print(HEADER, flush=True)
+        comparison = compare(solution, answer)
+        failed += not (comparison.bounds_hold and solution.converged)
         _print_row(label, solution, comparison, seconds, _plain_verdict(solution, comparison))
     return Exit.VALIDATION_FAILED if failed else Exit.OK
 
 
-def _solutions(target: str, solvers: list[str] | None) -> Iterable[tuple[str, Solution, float]]:
+def _result(path: str) -> Iterator[tuple[str, Solution, float]]:
+    from mfgprox.storage import StorageError, load
+
+    try:
+        yield Path(path).name, load(path), math.nan
+    except StorageError as error:
+        raise BadInput(str(error)) from error
+
+
+def _solutions(target: str, names: list[str]) -> Iterator[tuple[str, Solution, float]]:
+    """Of every solver that accepts the problem; whether an answer is known is asked first."""
     from mfgprox.case import read_case
+    from mfgprox.solvers.iterate import Unsuitable
 
-    for name in _known(solvers):
-        case = read_case(target, [f"solver.method={name}"])
+    _answer(read_case(target).problem())
+    for name in names:
+        case = read_case(target, [f"solver.method={name}", "solver.options={}"])
         began = time.perf_counter()
-        yield Path(case.name).stem, _solve(case.problem()), time.perf_counter() - began
+        try:
+            solution = _solve(case.problem())
+        except Unsuitable as error:
+            say(f"{name} left out: {error}")
+            continue
+        yield Path(case.name).stem, solution, time.perf_counter() - began
 
 
-def _solve(problem):  # type: ignore[no-untyped-def]
+def _solve(problem: Problem) -> Solution:
     from mfgprox.solvers import solve
 
     return solve(problem)
@@ -85,16 +97,16 @@ def _known(solvers: list[str] | None) -> list[str]:
     return solvers or list(SOLVERS)
 
 
-def _compared(solution: Solution) -> Comparison:
+def _answer(problem: Problem) -> ExactAnswer:
     from mfgprox.exact import exact_answer
 
-    answer = exact_answer(solution.problem)
+    answer = exact_answer(problem)
     if answer is None:
         raise BadInput(
             "no exact answer is known for this case: there is one for Gaussians (p = 2, KL), in "
             "1-D, for radially symmetric densities and for products"
         )
-    return compare(solution, answer)
+    return answer
 
 
 def _run_check(check: Check, solver: str) -> bool:
@@ -104,7 +116,7 @@ def _run_check(check: Check, solver: str) -> bool:
     began = time.perf_counter()
     solution = _solve(case.problem())
     seconds = time.perf_counter() - began
-    comparison = _compared(solution)
+    comparison = compare(solution, _answer(solution.problem))
     broken = broken_limits(comparison, check.limits[solver], solution.converged)
     verdict = "pass" if not broken else "FAIL: " + "; ".join(broken)
     _print_row(check.label or check.case, solution, comparison, seconds, verdict)
@@ -131,7 +143,7 @@ def _run_study(study: OrderStudy, solver: str) -> bool:
         cells = ",".join([str(n)] * study.axes)
         overrides = [*study.overrides, f"grid.cells=[{cells}]", f"grid.time_steps={n // 8}"]
         solution = _solve(read_case(study.case, [*overrides, f"solver.method={solver}"]).problem())
-        comparison = _compared(solution)
+        comparison = compare(solution, _answer(solution.problem))
         values.append(comparison.value)
         minimisers.append(comparison.minimiser)
         raw.append(abs(solution.dual_value - comparison.exact) / abs(comparison.exact))
@@ -172,8 +184,9 @@ def _print_row(
             comparison.gap,
         )
     )
+    time_taken = f"{seconds:6.1f}" if math.isfinite(seconds) else f"{'':6}"
     print(
         f"{label:<34} {solution.solver:<16} {comparison.exact:12.8g} {comparison.computed:12.8g} "
-        f"{errors} {solution.iterations:5d} {seconds:6.1f}  {verdict}",
+        f"{errors} {solution.iterations:5d} {time_taken}  {verdict}",
         flush=True,
     )

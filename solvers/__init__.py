@@ -43,8 +43,14 @@ def solve(
     solver: a name in `SOLVERS`, a solver object, or None for what the problem's case file names
     (else the default). start: a solution, possibly of another grid or epsilon, to begin from.
     callback(record): called after every iteration with an `iterate.Record`.
-    Further keywords go to `iterate.iterate` (checkpoint, deadline, state, …).
+    Further keywords go to `iterate.iterate` (checkpoint, deadline, progress, …).
+    Raises ValueError for an unknown solver or option, or a start of another dimension.
     """
+    if start is not None and start.problem.grid.dimension != problem.grid.dimension:
+        raise ValueError(
+            f"start is {start.problem.grid.dimension}-dimensional, "
+            f"the problem {problem.grid.dimension}-dimensional"
+        )
     settings = problem.case.solver if problem.case is not None else None
     options = (
         settings.options() if settings is not None and solver in (None, settings.method) else {}

@@ -61,7 +61,7 @@ class Solver(Protocol):
     name: str
 
     def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> Any:
-        """The state before the first step."""
+        """The state before the first step. Raises Unsuitable for a problem that it cannot take."""
         ...
 
     def step(self, problem: Problem, state: Any, tolerance: Tolerance) -> Record:
@@ -81,6 +81,10 @@ class Solver(Protocol):
     ) -> Solution:
         """The solution that the state holds, whatever the status; bounds are added afterwards."""
         ...
+
+
+class Unsuitable(ValueError):
+    """A solver cannot take this problem; the message says what it accepts."""
 
 
 class Interrupted(Exception):

@@ -17,7 +17,7 @@ import numpy as np
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
-from mfgprox.solvers.iterate import Record
+from mfgprox.solvers.iterate import Record, Unsuitable
 from mfgprox.solvers.newton_continuation import FIRST, REACHED, Continuation
 from mfgprox.solvers.newton_level import Direction, Level, Potential, resampled
 from mfgprox.solvers.newton_primal import competitor
@@ -174,7 +174,7 @@ def require(problem: Problem) -> None:
     if not problem.smooth:
         found.append("a density with edges or zeros")
     if found:
-        raise ValueError(f"{ACCEPTED}; got {', '.join(found)}")
+        raise Unsuitable(f"{ACCEPTED}; got {', '.join(found)}")
 
 
 def search(level: Level, at: Potential, way: Direction, epsilon: float) -> tuple[Potential, float]:
