@@ -16,7 +16,7 @@ from scipy.ndimage import distance_transform_edt
 
 from mfgprox.competitor import upper_bound
 from mfgprox.problem import Problem
-from mfgprox.quadrature import Divided, by_formula, cut_off_error
+from mfgprox.quadrature import Divided, by_formula, cut_off_error, edge_error
 from mfgprox.transform import SplinePotential, c_transform
 
 NEGLIGIBLE = 1e-12
@@ -63,10 +63,14 @@ def continuous_bounds(problem: Problem, U_1: np.ndarray, *, upper: bool = True) 
     if upper:
         others = [v.potential for v in potentials if v is not best]
         above, upper_error = upper_bound(problem, [best.potential, *others], best.transform, lower)
-        cut_off = cut_off_error(problem, best.transform, best.R(problem))
-        upper_error += cut_off
-        above += upper_error
+        upper_error += cut_off_error(problem, best.transform, best.R(problem))
+    edges = edge_error(problem, best.transform, best.potential.values, best.R(problem))
     dual_value = lower + lower_error
+    upper_error += edges
+    above += upper_error
+    # The lower bound sums over half cells, where an edge is worth a quarter.
+    lower_error += 0.25 * edges
+    lower -= 0.25 * edges
     # psi = 0 proves D >= 0 without any sum.
     lower = max(lower, 0.0)
     scale = max(lower, above if math.isfinite(above) else 0.0, lower_error, upper_error)

@@ -64,19 +64,19 @@ class Divided:
         return np.flatnonzero(self.mass.ravel() > share / self.mass.size)
 
 
-def centres_of_mass(problem: Problem) -> np.ndarray:
-    """From the centre of each cell to the centre of the mass of a Q with hard edges in it.
+def centres_of_mass(problem: Problem, which: int = 1) -> np.ndarray:
+    """From the centre of each cell to the centre of the mass of a P (0) or Q (1) with hard edges.
 
-    (cells, 3) in the order z, y, x, zero where Q is smooth or constant within the cell.
+    (cells, 3) in the order z, y, x, zero where the density is smooth or constant within the cell.
     """
     grid, parts = problem.grid, 4
     offset = np.zeros((problem.P.size, 3))
-    Q = problem.densities[1]
-    if Q.smooth or not by_formula(Q):
+    density = problem.densities[which]
+    if density.smooth or not by_formula(density):
         return offset
-    log_Q = Divided.of(problem, parts).log_Q
+    log_values = (problem.log_P, problem.log_Q)[which]
     split = [m for n in grid.kernel_shape for m in (n, parts if n > 1 else 1)]
-    mass = np.exp(log_Q).reshape(split)
+    mass = np.exp(on_parts(density, log_values, problem, parts)).reshape(split)
     total = mass.sum(axis=(1, 3, 5)).ravel()
     for axis, (n, h) in enumerate(zip(grid.kernel_shape, grid.kernel_spacing, strict=True)):
         if n > 1:
@@ -85,6 +85,28 @@ def centres_of_mass(problem: Problem) -> np.ndarray:
             moment = (mass * inside.reshape(shape)).sum(axis=(1, 3, 5)).ravel()
             np.divide(moment, total, out=offset[:, axis], where=total > 0.0)
     return offset
+
+
+def edge_error(
+    problem: Problem, first_variation: np.ndarray, psi: np.ndarray, R: np.ndarray
+) -> float:
+    """What it may be worth that cells which an edge of P or Q cuts are taken as averages.
+
+    To first order, in units of the cost: mass times the slope of its potential (psi^c for P, psi
+    for R, on the cells) times the way to its true centre in the cell.
+    """
+    grid = problem.grid
+    worth = 0.0
+    for which, mass, potential in ((0, problem.P, first_variation), (1, R, psi)):
+        offset = centres_of_mass(problem, which)
+        if not offset.any():
+            continue
+        field = potential.reshape(grid.kernel_shape)
+        for axis, (n, h) in enumerate(zip(grid.kernel_shape, grid.kernel_spacing, strict=True)):
+            if n > 1:
+                slope = np.abs(np.gradient(field, h, axis=axis)).ravel()
+                worth += float((mass.ravel() * np.abs(offset[:, axis]) * slope).sum())
+    return worth * grid.cell_volume
 
 
 def cut_off_error(problem: Problem, first_variation: np.ndarray, R: np.ndarray) -> float:

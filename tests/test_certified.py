@@ -6,6 +6,12 @@ import pytest
 
 from mfgprox.certificate import Bounds
 from mfgprox.certified import best_estimate
+from mfgprox.density import Uniform
+from mfgprox.exact import exact_answer
+from mfgprox.grid import Grid
+from mfgprox.problem import Problem
+from mfgprox.solvers import solve
+from mfgprox.tolerance import Tolerance
 
 
 def bounds(lower, upper, dual):
@@ -25,3 +31,14 @@ def bounds(lower, upper, dual):
 )
 def test_the_smaller_error_wins_and_bounds_are_kept(own, own_error, given, expected):
     assert best_estimate(own, own_error, given) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("P", "Q", "cells"), [((-1.03, 0.71), (0.0, 2.11), 47), ((-1.5, -0.7), (0.513, 1.21), 150)]
+)
+def test_edges_that_cut_cells_do_not_break_the_bounds(P, Q, cells):
+    grid = Grid((-2.0,), (3.0,), (cells,), 8)
+    problem = Problem(Uniform([P[0]], [P[1]]), Uniform([Q[0]], [Q[1]]), epsilon=1.5, grid=grid)
+    solution = solve(problem, "primal-dual", tolerance=Tolerance(max_iterations=300))
+    exact = exact_answer(problem)
+    assert solution.lower_bound <= exact.divergence <= solution.upper_bound
