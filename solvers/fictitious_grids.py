@@ -60,34 +60,41 @@ def whole_steps(grid: Grid, least: float) -> int:
     return grid.time_steps * max(1, math.ceil(least / grid.time_steps))
 
 
-def resample(values: np.ndarray, old: Grid, new: Grid) -> np.ndarray:
-    """Cubic splines through the cell centres, axis by axis: (…, *old.shape) to (…, *new.shape)."""
+def resample(
+    values: np.ndarray, old: Grid, new: Grid, degree: int = 3, beyond: bool = True
+) -> np.ndarray:
+    """Splines through the cell centres, axis by axis: (…, *old.shape) to (…, *new.shape).
+
+    beyond: whether the splines go on outside the outermost old centres, or stay constant there.
+    """
     lead = values.ndim - old.dimension
     for axis in range(old.dimension):
         if old.cells[axis] == new.cells[axis]:
             continue
         a = lead + old.dimension - 1 - axis
-        degree = min(3, old.cells[axis] - 1)
-        if degree == 2:
-            degree = 1
-        if degree == 0:
+        if old.cells[axis] == 1:
             values = np.repeat(values, new.cells[axis], a)
             continue
-        spline = make_interp_spline(old.centers(axis), values, degree, axis=a)
-        # No extrapolation beyond half a cell of the old grid: new centres lie inside the box.
-        values = spline(new.centers(axis))
+        order = degree if old.cells[axis] > degree else 1
+        centers, wanted = old.centers(axis), new.centers(axis)
+        if not beyond:
+            wanted = np.clip(wanted, centers[0], centers[-1])
+        values = make_interp_spline(centers, values, order, axis=a)(wanted)
     return values
 
 
 def prolonged(coarse: list[np.ndarray], grids: list[Grid], fine: Grid) -> list[np.ndarray]:
-    """Starts for the next grid: linear extrapolation in h of the last two potentials, and plain.
+    """Starts for the next grid: linear extrapolation in h of the last two potentials, the last one,
+    and the last one without the overshoots of a cubic: a potential that is too low somewhere in the
+    tails draws all the mass there.
 
     coarse, grids: the terminal potentials of the levels so far, coarsest first.
     """
-    plain = resample(coarse[-1], grids[-1], fine)
-    if len(coarse) < 2:
-        return [plain]
-    before = resample(resample(coarse[-2], grids[-2], grids[-1]), grids[-1], fine)
-    h, h_coarse = coarsening(fine, grids[-1]), coarsening(fine, grids[-2])
-    weight = (h - 1.0) / (h_coarse - h)
-    return [plain + weight * (plain - before), plain]
+    plain = resample(coarse[-1], grids[-1], fine, beyond=False)
+    starts = [plain, resample(coarse[-1], grids[-1], fine, degree=1, beyond=False)]
+    if len(coarse) > 1:
+        between = resample(coarse[-2], grids[-2], grids[-1], beyond=False)
+        before = resample(between, grids[-1], fine, beyond=False)
+        h, h_coarse = coarsening(fine, grids[-1]), coarsening(fine, grids[-2])
+        starts.insert(0, plain + (h - 1.0) / (h_coarse - h) * (plain - before))
+    return starts
