@@ -11,13 +11,17 @@ from mfgprox.solution import Solution
 PRUDENCE = 0.1
 """No estimate is believed to be off by less than this share of the distance of the bounds."""
 
+TIGHT = 0.02
+"""Relative distance of the bounds up to which the dual value is a good estimate: its error is the
+square of that of the potential, which for a torn map is not small."""
+
 
 def certified(solution: Solution) -> Solution:
     """The solution with bounds from its own terminal potential, whoever made it.
 
     The value is estimated by the solver, with the error that it estimates, and by the dual value
-    behind the lower bound, with the distance of the bounds as its error; the estimate with the
-    smaller error is kept, and never outside the bounds.
+    behind the lower bound, with the distance of the bounds as its error if they are tight; the
+    estimate with the smaller error is kept, and never outside the bounds.
     """
     problem = solution.problem
     bounds = continuous_bounds(problem, solution.U[-1])
@@ -52,6 +56,7 @@ def best_estimate(own: float, own_error: float, bounds: Bounds) -> tuple[float, 
     inside = min(inside, bounds.upper)
     left = max(bounds.upper - inside, inside - bounds.lower)
     error = max(own_error, PRUDENCE * width, abs(inside - own))
-    if not error < width:
+    tight = width <= TIGHT * abs(bounds.dual_value)
+    if math.isnan(own) or (tight and not error < width):
         return bounds.dual_value, width
     return inside, min(error, left)
