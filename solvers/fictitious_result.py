@@ -24,6 +24,10 @@ STATEMENT = (
 )
 
 
+RELAXED = (
+    "; where Q = 0, the mass that arrives is charged what it costs to move it into the support of Q "
+    "at the steepest slope of the potential, so that rho at time 1 may lie outside, R does not"
+)
 AGREEMENT = 0.5
 """A third grid is used where it changes R by less than this share of what the second changed."""
 ERROR_SHARE = {2: 1.0, 3: 4.0}
@@ -83,7 +87,9 @@ def assemble(
         U=best.U,
         R=best.R,
         momentum=momentum,
-        certificate=Certificate(primal, dual, statement=STATEMENT),
+        certificate=Certificate(
+            primal, dual, statement=STATEMENT + ("" if level.positive else RELAXED)
+        ),
         divergence=best.value,
         divergence_error=best.error,
         transport_cost=best.value - problem.epsilon * information,
