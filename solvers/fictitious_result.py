@@ -25,8 +25,8 @@ STATEMENT = (
 
 
 RELAXED = (
-    "; where Q = 0, the mass that arrives is charged what it costs to move it into the support of Q "
-    "at the steepest slope of the potential, so that rho at time 1 may lie outside, R does not"
+    "; where Q = 0, mass that arrives is charged what it costs to move it into the support of Q at "
+    "the steepest slope of the potential, so that rho at time 1 may lie outside, R does not"
 )
 AGREEMENT = 0.5
 """A third grid is used where it changes R by less than this share of what the second changed."""
