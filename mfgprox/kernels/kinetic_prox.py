@@ -11,12 +11,16 @@ import math
 
 from numba import njit
 
+NEAR = 1e-9
+"""A Newton step this small, relative to the root, leaves an error of its square."""
+
 
 @njit(cache=True, nogil=True)
-def euclidean_root(alpha, size, p, q, c):
+def euclidean_root(alpha, size, p, q, c, multiplier=0.0):
     """t >= 0 with t + (alpha + c t^q) c q t^{q-1} = size, lambda = alpha + c t^q >= 0.
 
-    Returns (lambda, t); (0, size) inside the dual set. Safeguarded Newton.
+    Returns (lambda, t); (0, size) inside the dual set. Safeguarded Newton, for p != 2 from a
+    multiplier near alpha - lambda.
     """
     if p == 2.0:
         if alpha + 0.25 * size * size <= 0.0:
@@ -40,7 +44,9 @@ def euclidean_root(alpha, size, p, q, c):
     low, high = 0.0, size
     if alpha < 0.0:
         low = (-alpha / c) ** (1.0 / q)
-    t = 0.5 * (low + high)
+    t = (-multiplier / c) ** (1.0 / q) if multiplier < 0.0 else 0.0
+    if not low < t < high:
+        t = 0.5 * (low + high)
     for _ in range(200):
         power = t ** (q - 1.0)
         lam = alpha + c * t * power
@@ -53,9 +59,10 @@ def euclidean_root(alpha, size, p, q, c):
         if t > 0.0:
             slope += lam * c * q * (q - 1.0) * power / t
         new = t - f / slope
-        if not low < new < high:
+        inside = low < new < high
+        if not inside:
             new = 0.5 * (low + high)
-        if abs(new - t) <= 1e-15 * new:
+        if abs(new - t) <= (NEAR if inside else 1e-15) * new:
             t = new
             break
         t = new
@@ -63,12 +70,14 @@ def euclidean_root(alpha, size, p, q, c):
 
 
 @njit(cache=True, nogil=True)
-def axis_root(lam, size, q, c):
-    """t in [0, size] with t + lam c q t^{q-1} = size (lam >= 0)."""
+def axis_root(lam, size, q, c, start=0.0):
+    """t in [0, size] with t + lam c q t^{q-1} = size (lam >= 0), from a start near it."""
     if size == 0.0 or lam == 0.0:
         return size
     low, high = 0.0, size
-    t = size / (1.0 + lam * c * q * size ** (q - 2.0))
+    t = start
+    if not 0.0 < start < size:
+        t = size / (1.0 + lam * c * q * size ** (q - 2.0))
     for _ in range(200):
         power = t ** (q - 1.0)
         f = t + lam * c * q * power - size
@@ -80,40 +89,52 @@ def axis_root(lam, size, q, c):
         if t > 0.0:
             slope += lam * c * q * (q - 1.0) * power / t
         new = t - f / slope
-        if not low < new < high:
+        inside = low < new < high
+        if not inside:
             new = 0.5 * (low + high)
-        if abs(new - t) <= 1e-15 * new:
+        if abs(new - t) <= (NEAR if inside else 1e-15) * new:
             return new
         t = new
     return t
 
 
 @njit(cache=True, nogil=True)
-def separable_root(alpha, size0, size1, size2, q, c):
-    """lambda >= 0 with lambda = alpha + sum c t_i(lambda)^q, t_i = axis_root; 0 in the dual set."""
-    top = alpha + c * (size0**q + size1**q + size2**q)
+def separable_root(alpha, sizes, q, c, multiplier, t):
+    """lambda >= 0 with lambda = alpha + sum c t_i(lambda)^q, t_i = axis_root of sizes; 0 in the
+    dual set. Writes t (axes,), from a multiplier near alpha - lambda."""
+    top = alpha
+    for i in range(sizes.size):
+        t[i] = sizes[i]
+        top += c * sizes[i] ** q
     if top <= 0.0:
         return 0.0
     low, high = max(alpha, 0.0), top
-    lam = 0.5 * (low + high)
+    lam = alpha - multiplier
+    if not low < lam < high:
+        lam = 0.5 * (low + high)
     for _ in range(200):
         f = lam - alpha
         slope = 1.0
-        for size in (size0, size1, size2):
-            if size > 0.0:
-                t = axis_root(lam, size, q, c)
-                power = t ** (q - 1.0)
-                f -= c * t * power
-                if t > 0.0:
-                    slope += (c * q * power) ** 2 / (1.0 + lam * c * q * (q - 1.0) * power / t)
+        for i in range(sizes.size):
+            if sizes[i] > 0.0:
+                t[i] = axis_root(lam, sizes[i], q, c, t[i])
+                power = t[i] ** (q - 1.0)
+                f -= c * t[i] * power
+                if t[i] > 0.0:
+                    own = 1.0 + lam * c * q * (q - 1.0) * power / t[i]
+                    slope += (c * q * power) ** 2 / own
         if f > 0.0:
             high = lam
         else:
             low = lam
         new = lam - f / slope
-        if not low < new < high:
+        inside = low < new < high
+        if not inside:
             new = 0.5 * (low + high)
-        if abs(new - lam) <= 1e-15 * new:
-            return new
+        done = abs(new - lam) <= (NEAR if inside else 1e-15) * new
         lam = new
+        if done:
+            break
+    for i in range(sizes.size):
+        t[i] = axis_root(lam, sizes[i], q, c, t[i])
     return lam

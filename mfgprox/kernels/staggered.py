@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mfgprox.kernels.kinetic_prox import axis_root, euclidean_root, separable_root
+from mfgprox.kernels.kinetic_prox import euclidean_root, separable_root
 
 
 @njit(cache=True, nogil=True)
@@ -133,6 +133,7 @@ def kinetic_step(
     beta, factor = np.zeros((3, 2, nx)), np.zeros((3, nx))
     gl, gr = np.empty(nx), np.empty(nx)
     w = np.empty(nx)
+    sizes, roots = np.empty(axes), np.empty(axes)
     for k in range(first, last):
         for row in range(rho.shape[1] // nx):
             base = row * nx
@@ -150,15 +151,14 @@ def kinetic_step(
                 reflected = new_rho[k, c] + new_rho[k + 1, c] - 0.5 * (rho[k, c] + rho[k + 1, c])
                 alpha = a[k, c] + sigma * reflected / w[x]
                 if separable:
-                    s0, s1, s2 = factor[0, x] ** 0.5, factor[1, x] ** 0.5, factor[2, x] ** 0.5
-                    lam = separable_root(alpha, s0, s1, s2, q, c_h)
                     for j in range(axes):
-                        size = factor[j, x] ** 0.5
-                        t = axis_root(lam, size, q, c_h)
-                        factor[j, x] = 1.0 - t / size if size > 0.0 else 0.0
+                        sizes[j] = factor[j, x] ** 0.5
+                    lam = separable_root(alpha, sizes, q, c_h, a[k, c], roots)
+                    for j in range(axes):
+                        factor[j, x] = 1.0 - roots[j] / sizes[j] if sizes[j] > 0.0 else 0.0
                 else:
                     size = (factor[0, x] + factor[1, x] + factor[2, x]) ** 0.5
-                    lam, t = euclidean_root(alpha, size, p, q, c_h)
+                    lam, t = euclidean_root(alpha, size, p, q, c_h, a[k, c])
                     shrink = 1.0 - t / size if size > 0.0 else 0.0
                     for j in range(axes):
                         factor[j, x] = shrink

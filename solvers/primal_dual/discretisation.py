@@ -84,7 +84,8 @@ class Discretisation:
 
     @property
     def cost(self) -> tuple[float, bool]:
-        return self.problem.p, self.problem.cost.separable
+        """p, and whether the norm is separable and that makes a difference."""
+        return self.problem.p, self.problem.cost.separable and len(self.axes) > 1
 
     @property
     def geometry(self) -> tuple[np.ndarray, np.ndarray]:

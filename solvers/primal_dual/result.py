@@ -44,6 +44,8 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
     U = (lower.U * d.unit).reshape(-1, *grid.shape)
     R = _minimiser(d, state)
     value, error = _estimate(d, state)
+    # What is reported belongs to the R that is returned, not to rho(·, 1) of the feasible pair.
+    information = problem.divergence.between(R, problem.log_Q, grid.cell_volume)
     notes = () if _second_order(state) else (NOT_EXTRAPOLATED,)
     return Solution(
         problem=problem,
@@ -60,22 +62,28 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
         divergence=value,
         divergence_error=error,
         transport_cost=upper.transport * d.unit,
-        information_divergence=upper.information,
+        information_divergence=information,
         history=outcome.history,
         notes=notes,
     )
 
 
 def _estimate(d: Discretisation, state: State) -> tuple[float, float]:
-    """Value of the continuous problem and its error: extrapolated where the grids allow it."""
+    """Value of the continuous problem and its error: extrapolated where the grids allow it.
+
+    The error is the correction, or all that the last refinement changed when the grids do not
+    converge regularly, plus the gap; inf when no coarser grid was solved.
+    """
     assert state.upper is not None and state.lower is not None
     fine = discrete_value(state.upper, state.lower) * d.unit
     gap = abs(state.upper.value - state.lower.value) * d.unit
-    if not state.values:
-        return fine, gap
-    correction = (fine - state.values[-1] * d.unit) / (_refinement(state) ** 2 - 1.0)
-    value = fine + correction if _second_order(state) else fine
-    return value, abs(correction) + gap
+    if not state.values:  # one grid tells nothing of its discretisation error
+        return fine, math.inf
+    difference = fine - state.values[-1] * d.unit
+    if not _second_order(state):
+        return fine, abs(difference) + gap
+    correction = difference / (_refinement(state) ** 2 - 1.0)
+    return fine + correction, abs(correction) + gap
 
 
 def _second_order(state: State) -> bool:

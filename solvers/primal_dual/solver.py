@@ -26,8 +26,15 @@ from mfgprox.tolerance import Status, Tolerance
 REWEIGHT_COLD = (30, 60, 90, 120)
 REWEIGHT = (25, 75, 150, 300, 600, 1200)
 """Iterations on a grid after which the metric follows the density."""
-PATIENCE = 30
-"""Certificates in a row without a smaller gap after which a solve has stalled."""
+STEPS = {1: 200}
+OTHER_STEPS = 40
+"""Steps on a grid between the coarsest and the last, by dimension. On the line they are cheap, and
+the minimiser is extrapolated from grids that must have converged for it."""
+FIRST_CERTIFICATE = {1: 140}
+"""On the last grid the minimiser converges later than the value: nothing is certified, and so
+nothing ended, before so many steps on it, by dimension."""
+PATIENCE = 300
+"""Steps without a smaller gap after which a solve has stalled."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +43,15 @@ class PrimalDual:
 
     sigma: ratio of dual to primal step in units of the problem; relaxation: over-relaxation, below
     2; coarsest_iterations, iterations: steps on the coarsest and on the other grids but the last;
-    certify: steps between certificates on the last grid; floor: smallest weight of the metric.
+    (None: as STEPS has it); certify: steps between certificates on the last grid, which double with
+    the steps from ten certificates on; floor: smallest weight of the metric.
     Raises ValueError for values out of range.
     """
 
     sigma: float = 10.0
     relaxation: float = 1.8
     coarsest_iterations: int = 150
-    iterations: int = 40
+    iterations: int | None = None
     certify: int = 10
     floor: float = 1e-6
     name = "primal-dual"
@@ -58,8 +66,9 @@ class PrimalDual:
             if not low < value < high:
                 raise ValueError(f"{name} must be above {low:g} and below {high:g}; got {value}")
         for name in ("coarsest_iterations", "iterations", "certify"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1; got {value}")
 
     @property
     def steps(self) -> Steps:
@@ -78,13 +87,24 @@ class PrimalDual:
         residual = advance(d, state.iterate, self.steps)
         state.steps += 1
         level, primal, dual = state.level, math.nan, math.nan
-        done = state.steps >= (self.coarsest_iterations if cold else self.iterations)
-        if (state.last and state.steps % self.certify == 0) or (done and not state.last):
-            primal, dual = certify(d, state, self.steps)
+        done = state.steps >= (self.coarsest_iterations if cold else self._steps_between(d))
+        if self._due(d, state.steps) if state.last else done:
+            primal, dual = certify(d, state, self.steps, self._interval(state.steps))
         stalled = state.last and state.idle >= PATIENCE
         if done and not state.last:
             refine(problem, state, self.steps)
         return Record(level, state.levels, primal, dual, residual, stalled=stalled)
+
+    def _steps_between(self, d: Discretisation) -> int:
+        return self.iterations or STEPS.get(len(d.axes), OTHER_STEPS)
+
+    def _interval(self, steps: int) -> int:
+        return self.certify << max(0, (steps // (10 * self.certify)).bit_length() - 1)
+
+    def _due(self, d: Discretisation, steps: int) -> bool:
+        """Whether to certify on the last grid after so many steps on it."""
+        first = FIRST_CERTIFICATE.get(len(d.axes), 0)
+        return steps >= first and steps % self._interval(steps) == 0
 
     def finish(
         self,
@@ -103,8 +123,11 @@ class PrimalDual:
         return assemble(d, state, Outcome(self.name, status, iterations, history))
 
 
-def certify(d: Discretisation, state: State, steps: Steps) -> tuple[float, float]:
-    """Primal and dual value in the problem's units, the best on this grid so far."""
+def certify(
+    d: Discretisation, state: State, steps: Steps, interval: int = 0
+) -> tuple[float, float]:
+    """Primal and dual value in the problem's units, the best on this grid so far; interval: steps
+    since the last time."""
     phi = state.iterate.phi.copy()
     rho = np.maximum(project(d, state.iterate, steps, phi), 0.0)
     u = -steps.sigma * phi
@@ -119,5 +142,5 @@ def certify(d: Discretisation, state: State, steps: Steps) -> tuple[float, float
         state.upper = upper
     if better_below:
         state.lower = lower
-    state.idle = 0 if better_above or better_below else state.idle + 1
+    state.idle = 0 if better_above or better_below else state.idle + interval
     return state.upper.value * d.unit, state.lower.value * d.unit

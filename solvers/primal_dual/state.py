@@ -27,8 +27,8 @@ class State:
     """level: index of the present grid; steps: iterations done on it; unit: the unit of length.
 
     upper, lower: the best certificates on this grid; values: estimates of the discrete
-    values of the grids before; terminals: their terminal potentials (N,); idle: certificates since
-    one improved.
+    values of the grids before; terminals: their terminal potentials (N,); idle: steps since one
+    improved.
     """
 
     cells: list[tuple[int, ...]]

@@ -51,12 +51,41 @@ def test_moreau_identity(p):
                 assert objective(theta + dt, m + dm) >= best - 1e-12
 
 
+MULTIPLIER = st.floats(-60.0, 5.0)
+
+
 @settings(max_examples=100, deadline=None)
-@given(P, ALPHA, SIZE)
-def test_one_axis_is_the_same_in_both_norms(p, alpha, size):
+@given(P, ALPHA, SIZE, MULTIPLIER)
+def test_one_axis_is_the_same_in_both_norms(p, alpha, size, multiplier):
     q, c = constants(p)
     lam, t = euclidean_root(alpha, size, p, q, c)
-    found = separable_root(alpha, size, 0.0, 0.0, q, c)
+    own = np.empty(1)
+    found = separable_root(alpha, np.array([size]), q, c, multiplier, own)
     assert found == pytest.approx(lam, rel=1e-6, abs=1e-7 * (1.0 + abs(alpha)))
     if lam > 1e-6:
+        assert own[0] == pytest.approx(t, rel=1e-6, abs=1e-8)
         assert axis_root(lam, size, q, c) == pytest.approx(t, rel=1e-6, abs=1e-8)
+
+
+@settings(max_examples=200, deadline=None)
+@given(P, ALPHA, SIZE, MULTIPLIER)
+def test_the_start_does_not_move_the_root(p, alpha, size, multiplier):
+    q, c = constants(p)
+    cold = euclidean_root(alpha, size, p, q, c)
+    warm = euclidean_root(alpha, size, p, q, c, multiplier)
+    assert warm[1] == pytest.approx(cold[1], rel=1e-9, abs=1e-12)
+    assert warm[0] == pytest.approx(cold[0], rel=1e-8, abs=1e-8 * (1.0 + abs(alpha)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(P, ALPHA, SIZE, SIZE, SIZE, MULTIPLIER)
+def test_separable_roots_meet_their_equations(p, alpha, x, y, z, multiplier):
+    q, c = constants(p)
+    sizes, t = np.array([x, y, z]), np.empty(3)
+    lam = separable_root(alpha, sizes, q, c, multiplier, t)
+    scale = 1.0 + abs(alpha) + c * (sizes**q).sum()
+    if lam == 0.0:
+        assert alpha + c * (sizes**q).sum() <= 1e-9 * scale
+        return
+    assert lam - alpha - c * (t**q).sum() == pytest.approx(0.0, abs=1e-9 * scale)
+    assert t + lam * c * q * t ** (q - 1.0) == pytest.approx(sizes, rel=1e-7, abs=1e-9)
