@@ -74,6 +74,7 @@ def test_spline_reproduces_the_polynomials_of_its_degree(shape):
     )
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("shape", [(1, 1, 40), (1, 12, 15), (6, 7, 8)])
 @pytest.mark.parametrize("cost", COSTS, ids=lambda c: f"{c.norm}-{c.p}")
 def test_minimum_over_the_box_lies_below_that_over_a_fine_lattice(shape, cost):
@@ -105,6 +106,7 @@ def test_quadratic_potential_has_the_closed_form():
     assert np.allclose(found * SPACING, expected, rtol=0.0, atol=1e-7)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("cost", [Cost(2.0), Cost(1.5)], ids=lambda c: str(c.p))
 def test_same_bits_for_any_number_of_threads(cost):
     import numba
