@@ -11,8 +11,9 @@ import math
 
 from numba import njit
 
-NEAR = 1e-9
+NEAR = 1e-7
 """A Newton step this small, relative to the root, leaves an error of its square."""
+ROUND_OFF = 1e-15
 
 
 @njit(cache=True, nogil=True)
@@ -58,14 +59,11 @@ def euclidean_root(alpha, size, p, q, c, multiplier=0.0):
         slope = 1.0 + (c * q * power) ** 2
         if t > 0.0:
             slope += lam * c * q * (q - 1.0) * power / t
-        new = t - f / slope
-        inside = low < new < high
-        if not inside:
-            new = 0.5 * (low + high)
-        if abs(new - t) <= (NEAR if inside else 1e-15) * new:
+        new = min(max(t - f / slope, low), high)
+        if abs(new - t) <= NEAR * t:
             t = new
             break
-        t = new
+        t = new if low < new < high else 0.5 * (low + high)
     return max(alpha + c * t**q, 0.0), t
 
 
@@ -88,13 +86,10 @@ def axis_root(lam, size, q, c, start=0.0):
         slope = 1.0
         if t > 0.0:
             slope += lam * c * q * (q - 1.0) * power / t
-        new = t - f / slope
-        inside = low < new < high
-        if not inside:
-            new = 0.5 * (low + high)
-        if abs(new - t) <= (NEAR if inside else 1e-15) * new:
+        new = min(max(t - f / slope, low), high)
+        if abs(new - t) <= NEAR * t:
             return new
-        t = new
+        t = new if low < new < high else 0.5 * (low + high)
     return t
 
 
@@ -114,12 +109,14 @@ def separable_root(alpha, sizes, q, c, multiplier, t):
         lam = 0.5 * (low + high)
     for _ in range(200):
         f = lam - alpha
+        size = abs(alpha) + lam
         slope = 1.0
         for i in range(sizes.size):
             if sizes[i] > 0.0:
                 t[i] = axis_root(lam, sizes[i], q, c, t[i])
                 power = t[i] ** (q - 1.0)
                 f -= c * t[i] * power
+                size += c * t[i] * power
                 if t[i] > 0.0:
                     own = 1.0 + lam * c * q * (q - 1.0) * power / t[i]
                     slope += (c * q * power) ** 2 / own
@@ -128,11 +125,9 @@ def separable_root(alpha, sizes, q, c, multiplier, t):
         else:
             low = lam
         new = lam - f / slope
-        inside = low < new < high
-        if not inside:
-            new = 0.5 * (low + high)
-        done = abs(new - lam) <= (NEAR if inside else 1e-15) * new
-        lam = new
+        # where there is next to no mass lambda is the small difference of large numbers
+        done = abs(f) <= max(NEAR * slope * lam, ROUND_OFF * size)
+        lam = new if low < new < high else (lam if done else 0.5 * (low + high))
         if done:
             break
     for i in range(sizes.size):
