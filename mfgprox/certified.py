@@ -19,9 +19,8 @@ square of that of the potential, which for a torn map is not small."""
 def certified(solution: Solution) -> Solution:
     """The solution with bounds from its own terminal potential, whoever made it.
 
-    The value is estimated by the solver, with the error that it estimates, and by the dual value
-    behind the lower bound, with the distance of the bounds as its error if they are tight; the
-    estimate with the smaller error is kept, and never outside the bounds.
+    The value is the solver's own estimate where that lies within the bounds; else the dual value
+    behind the lower bound if the bounds are tight, or the nearest bound.
     """
     problem = solution.problem
     bounds = continuous_bounds(problem, solution.U[-1])
@@ -45,7 +44,7 @@ def certified(solution: Solution) -> Solution:
 
 
 def best_estimate(own: float, own_error: float, bounds: Bounds) -> tuple[float, float]:
-    """The estimate with the smaller error, moved into the bounds, and its error.
+    """The better estimate, within the bounds, and its error.
 
     own_error may be inf or nan: the solver cannot tell. The error is then what the bounds leave.
     """
@@ -54,9 +53,7 @@ def best_estimate(own: float, own_error: float, bounds: Bounds) -> tuple[float, 
     if math.isnan(width):
         return inside, max(own_error, inside - own)
     inside = min(inside, bounds.upper)
-    left = max(bounds.upper - inside, inside - bounds.lower)
-    error = max(own_error, PRUDENCE * width, abs(inside - own))
-    tight = width <= TIGHT * abs(bounds.dual_value)
-    if math.isnan(own) or (tight and not error < width):
+    if math.isnan(own) or (inside != own and width <= TIGHT * abs(bounds.dual_value)):
         return bounds.dual_value, width
-    return inside, min(error, left)
+    left = max(bounds.upper - inside, inside - bounds.lower)
+    return inside, min(max(own_error, PRUDENCE * width, abs(inside - own)), left)

@@ -12,12 +12,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Limits:
-    """Largest accepted errors, see `validation.Comparison`; inf where nothing is promised."""
+    """Largest accepted errors, see `validation.Comparison`; inf where nothing is promised.
+
+    converged: whether the solver must meet its tolerance, or may also say that it did not, as is
+    accepted where the map is torn.
+    """
 
     value: float
     minimiser: float = math.inf
     gradient: float = math.inf
     gap: float = math.inf
+    converged: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,11 @@ def checks(quick: bool) -> list[Check]:
 
 def order_studies(quick: bool) -> list[OrderStudy]:
     """The order studies of the suite."""
-    cells = (32, 64, 128, 256) if quick else (64, 128, 256, 512)
-    return [OrderStudy("gaussian_1d", cells, {PD: 1.8, FP: 1.8}, 2e-4, raw_orders={FP: 0.9})]
+    orders = {PD: 1.8, FP: 1.8}
+    if quick:
+        return [OrderStudy("gaussian_1d", (32, 64, 128, 256), orders, 2e-4)]
+    # Errors of first and second order have opposite signs: the first is seen on fine grids only.
+    return [OrderStudy("gaussian_1d", (128, 256, 512, 1024), orders, 2e-4, raw_orders={FP: 0.9})]
 
 
 def _one_dimensional(quick: bool) -> list[Check]:
@@ -86,7 +94,7 @@ def _powers(quick: bool) -> list[Check]:
     cells, scale = (256, 4.0) if quick else (512, 1.0)
     found = []
     for p in (1.5, 2.0, 3.0) if quick else (1.5, 1.7, 2.0, 2.5, 3.0, 4.0):
-        limits = Limits((5e-3 if p < 1.6 else 2e-3) * scale)
+        limits = Limits((5e-3 if p < 1.6 else 2e-3) * scale, converged=False)
         found.append(
             Check(
                 "mixture_1d",
@@ -122,7 +130,7 @@ def _two_dimensional(quick: bool) -> list[Check]:
 
 def _rough(quick: bool) -> list[Check]:
     cells, scale = (64, 4.0) if quick else (128, 1.0)
-    limits = Limits(1e-2 * scale)
+    limits = Limits(1e-2 * scale, converged=False)
     return [
         Check(
             case,

@@ -118,14 +118,16 @@ def _run_check(check: Check, solver: str) -> bool:
     seconds = time.perf_counter() - began
     comparison = compare(solution, _answer(solution.problem))
     broken = broken_limits(comparison, check.limits[solver], solution.converged)
-    verdict = "pass" if not broken else "FAIL: " + "; ".join(broken)
+    verdict = "FAIL: " + "; ".join(broken) if broken else "pass"
+    if not (broken or solution.converged):
+        verdict += ", and says that it did not converge"
     _print_row(check.label or check.case, solution, comparison, seconds, verdict)
     return not broken
 
 
 def broken_limits(comparison: Comparison, limits: Limits, converged: bool) -> list[str]:
     """What a comparison breaks, in words; empty when all holds."""
-    broken = [] if converged else ["not converged"]
+    broken = ["not converged"] if limits.converged and not converged else []
     for name in ("value", "minimiser", "gradient", "gap"):
         error, limit = getattr(comparison, name), getattr(limits, name)
         if limit < math.inf and not error <= limit:

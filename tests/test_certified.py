@@ -24,6 +24,7 @@ def bounds(lower, upper, dual):
         (1.05, 0.2, bounds(0.995, 1.005, 1.0), (1.0, 0.01)),
         (1.005, 0.003, bounds(0.99, 1.01, 1.0), (1.005, 0.003)),
         (1.005, 0.0, bounds(0.99, 1.01, 1.0), (1.005, 0.002)),
+        (1.005, 0.5, bounds(0.99, 1.01, 1.0), (1.005, 0.015)),
         (0.9, 0.001, bounds(0.995, 1.005, 1.0), (1.0, 0.01)),
         (0.9, 0.05, bounds(0.95, math.nan, 0.96), (0.95, 0.05)),
         (1.02, math.inf, bounds(0.95, 1.05, 0.96), (1.02, 0.07)),
@@ -31,7 +32,7 @@ def bounds(lower, upper, dual):
         (math.nan, math.inf, bounds(0.95, 1.05, 0.96), (0.96, 0.1)),
     ],
 )
-def test_the_smaller_error_wins_and_bounds_are_kept(own, own_error, given, expected):
+def test_the_better_estimate_within_the_bounds(own, own_error, given, expected):
     assert best_estimate(own, own_error, given) == pytest.approx(expected)
 
 

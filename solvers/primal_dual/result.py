@@ -22,7 +22,6 @@ STATEMENT = (
     "only for densities below that envelope"
 )
 
-NOT_EXTRAPOLATED = "not extrapolated: the values of the last three grids do not converge regularly"
 ORDER_WINDOW = 0.5
 
 
@@ -46,7 +45,6 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
     value, error = _estimate(d, state)
     # What is reported belongs to the R that is returned, not to rho(·, 1) of the feasible pair.
     information = problem.divergence.between(R, problem.log_Q, grid.cell_volume)
-    notes = () if _second_order(state) else (NOT_EXTRAPOLATED,)
     return Solution(
         problem=problem,
         solver=outcome.solver,
@@ -64,30 +62,28 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
         transport_cost=upper.transport * d.unit,
         information_divergence=information,
         history=outcome.history,
-        notes=notes,
     )
 
 
 def _estimate(d: Discretisation, state: State) -> tuple[float, float]:
-    """Value of the continuous problem and its error: extrapolated where the grids allow it.
+    """Value of the continuous problem and its error.
 
-    The error is the correction, or all that the last refinement changed when the grids do not
-    converge regularly, plus the gap; inf when no coarser grid was solved.
+    The error is what the next refinements would change if the grids converge regularly, else all
+    that the last one changed, plus the gap; inf when no coarser grid was solved. The value itself
+    is not extrapolated: the gap is of the size of the correction.
     """
     assert state.upper is not None and state.lower is not None
     fine = discrete_value(state.upper, state.lower) * d.unit
     gap = abs(state.upper.value - state.lower.value) * d.unit
     if not state.values:  # one grid tells nothing of its discretisation error
         return fine, math.inf
-    difference = fine - state.values[-1] * d.unit
-    if not _second_order(state):
-        return fine, abs(difference) + gap
-    correction = difference / (_refinement(state) ** 2 - 1.0)
-    return fine + correction, abs(correction) + gap
+    difference = abs(fine - state.values[-1] * d.unit)
+    share = _refinement(state) ** 2 - 1.0 if _second_order(state) else 1.0
+    return fine, difference / share + gap
 
 
 def _second_order(state: State) -> bool:
-    """Whether the values of the last three grids allow an extrapolation."""
+    """Whether the values of the last three grids converge as errors of second order do."""
     assert state.upper is not None and state.lower is not None
     if len(state.values) < 2:
         return False

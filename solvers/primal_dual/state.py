@@ -94,8 +94,9 @@ def refine(problem: Problem, state: State, steps: Steps) -> None:
 
 
 def discrete_value(upper: Upper, lower: Lower) -> float:
-    """Estimate of the discrete optimum: between the pair and the Lagrangian of the chain."""
-    return 0.5 * (upper.value + lower.value + lower.charge)
+    """Estimate of the discrete optimum, between the Lagrangian of the chain and the pair, which is
+    never below it."""
+    return 0.5 * (upper.value + min(lower.value + lower.charge, upper.value))
 
 
 def nested(grid: Grid) -> list[Grid]:
