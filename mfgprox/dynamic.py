@@ -7,7 +7,7 @@ Source: Baptista et al., Proximal optimal transport divergences, (2.23)-(2.25).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from mfgprox.kernels.deposition import deposit
 from mfgprox.kernels.spline_fit import spline_coefficients
 from mfgprox.kernels.threads import over
 from mfgprox.problem import Problem
+from mfgprox.solution import Solution
 from mfgprox.transform import SplinePotential, c_transform
 
 TAIL = 1e-9
@@ -52,6 +53,12 @@ def dynamic_pair(problem: Problem, U_1: np.ndarray, R: np.ndarray) -> DynamicPai
     potential = _Potential(problem, np.where(allowed, psi, -np.inf))
     rho, momentum = _move(problem, potential)
     return DynamicPair(rho, momentum, potential.hopf_lax())
+
+
+def with_path(solution: Solution) -> Solution:
+    """A static solution, known at times 0 and 1, with rho, momentum and U on all time levels."""
+    pair = dynamic_pair(solution.problem, solution.U[-1], solution.R)
+    return replace(solution, rho=pair.rho, U=pair.U, momentum=pair.momentum, written_times=None)
 
 
 class _Potential:

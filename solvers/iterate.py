@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mfgprox.certified import certified
+from mfgprox.dynamic import with_path
 from mfgprox.problem import Problem
 from mfgprox.solution import HISTORY_COLUMNS, Solution
 from mfgprox.tolerance import Status, Tolerance
@@ -79,7 +80,11 @@ class Solver(Protocol):
         iterations: int,
         history: dict[str, np.ndarray],
     ) -> Solution:
-        """The solution that the state holds, whatever the status; bounds are added afterwards."""
+        """The solution that the state holds, whatever the status; bounds are added afterwards.
+
+        Known at times 0 and 1 only and without momentum, from a solver that finds the optimum
+        without time; the path between is added afterwards too.
+        """
         ...
 
 
@@ -119,8 +124,12 @@ def iterate(
     interrupted: Callable[[], bool] = lambda: False,
     checkpoint: Callable[[Progress], None] | None = None,
     checkpoint_seconds: float = 60.0,
+    static: bool = False,
 ) -> Solution:
     """Run a solver to its end.
+
+    static: leave out the path where the solver finds the optimum without it; rho and U are then
+    known at times 0 and 1.
 
     progress: continue from a checkpoint instead of from `start`. deadline: seconds of the monotonic
     clock at which to stop. interrupted: asked after every step; when true, a last checkpoint is
@@ -148,9 +157,10 @@ def iterate(
             saved_at = time.monotonic()
         if stop:
             raise Interrupted
-    return certified(
+    solution = certified(
         solver.finish(problem, progress.state, status, progress.iterations, progress.history())
     )
+    return solution if static or solution.momentum else with_path(solution)
 
 
 def _numbered(record: Record, iteration: int) -> Record:

@@ -1,4 +1,4 @@
-"""From the state of a Newton solve to a solution with its dynamic pair and certificate."""
+"""From the state of a Newton solve to a static solution with its certificate."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfgprox.dynamic import dynamic_pair
 from mfgprox.problem import Problem
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.newton_level import Level, Potential
 from mfgprox.tolerance import Status
+from mfgprox.transform import c_transform
 
 ROUNDING = 1e-13
 STATEMENT = (
@@ -41,7 +41,7 @@ def solution(
     outcome: Outcome,
     history: dict[str, np.ndarray],
 ) -> Solution:
-    """The solution that a potential on the problem's own grid stands for.
+    """The solution that a potential on the problem's own grid stands for, at times 0 and 1.
 
     `divergence` is the dual value. Its error is estimated from the grid before (each finer grid
     was at least ten times better in every experiment) and what Newton has left; a primal value
@@ -49,19 +49,21 @@ def solution(
     """
     problem = level.problem
     shape = problem.grid.shape
-    U_1 = -level.psi(at).reshape(shape)
+    psi = level.psi(at)
+    U_1 = -psi.reshape(shape)
     R, _ = problem.divergence.gibbs(U_1, problem.log_Q, problem.epsilon, problem.grid.cell_volume)
-    pair = dynamic_pair(problem, U_1, R)
+    start = c_transform(psi, problem.cost, problem.grid.kernel_spacing)[1]
+    U_0 = level.conjugate(at.chi, at.constant, np.arange(psi.size), start)[0].reshape(shape)
     information = problem.grid.integrate(R * U_1) / problem.epsilon
     return Solution(
         problem=problem,
         solver="newton",
         status=outcome.status,
         iterations=outcome.iterations,
-        rho=pair.rho,
-        U=pair.U,
+        rho=np.stack([problem.P, R]),
+        U=np.stack([U_0, U_1]),
         R=R,
-        momentum=pair.momentum,
+        momentum=(),
         certificate=Certificate(primal, at.dual, statement=STATEMENT),
         divergence=at.dual,
         divergence_error=_error(at.dual, primal, outcome),
@@ -69,6 +71,7 @@ def solution(
         information_divergence=information,
         history=history,
         notes=_notes(problem, at, primal, outcome),
+        written_times=np.array([0.0, 1.0]),
     )
 
 
