@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mfgprox.problem import Problem as Problem
     from mfgprox.solution import Solution as Solution
     from mfgprox.solvers import solve as solve
+    from mfgprox.solvers import solve_family as solve_family
     from mfgprox.storage import load as load
     from mfgprox.tolerance import Tolerance as Tolerance
 
@@ -31,6 +32,7 @@ _HOME = {
     "load": "mfgprox.storage",
     "load_case": "mfgprox.case",
     "solve": "mfgprox.solvers",
+    "solve_family": "mfgprox.solvers",
 }
 _MODULES = {"density": "mfgprox.density", "gaussian": "mfgprox.exact.gaussian"}
 __all__ = ["__version__", *sorted([*_HOME, *_MODULES])]

@@ -41,8 +41,17 @@ def run(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override a key, e.g. --set epsilon=0.5.")
     ] = None,
+    static: Annotated[
+        bool, typer.Option("--static", help="Only times 0 and 1 where the solver allows it.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint.")] = False,
-    start: Annotated[Path | None, typer.Option(help="Warm start from another result file.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OTHER.h5|NAME",
+            help="Warm start from another result file, or from the solver of that name.",
+        ),
+    ] = None,
     threads: Threads = None,
     max_time: Annotated[float | None, typer.Option(help="Stop after S seconds.")] = None,
     dry_run: Annotated[
@@ -65,8 +74,8 @@ def run(
 
         return run_case(
             RunOptions(
-                case, output, solver, tuple(overrides or ()), resume, start, max_time, dry_run,
-                force, quiet,
+                case, output, solver, tuple(overrides or ()), static, resume, start, max_time,
+                dry_run, force, quiet,
             )
         )  # fmt: skip
 

@@ -43,8 +43,7 @@ class Problem:
         title: str = "",
         case: Case | None = None,
     ) -> None:
-        if not (math.isfinite(epsilon) and epsilon > 0.0):
-            raise ValueError(f"epsilon must be a finite number above 0; got {epsilon}")
+        _require_positive(epsilon)
         self.grid = grid
         self.epsilon = float(epsilon)
         self.cost = cost if isinstance(cost, Cost) else Cost(p, cost)
@@ -115,6 +114,15 @@ class Problem:
         other._P, other._Q = P, Q
         return other
 
+    def with_epsilon(self, epsilon: float) -> Problem:
+        """The same problem with another weight. Raises ValueError if it is not a number above 0."""
+        _require_positive(epsilon)
+        other = copy.copy(self)
+        other.epsilon = float(epsilon)
+        if self.case is not None:
+            other.case = self.case.changed([f"epsilon={float(epsilon)!r}"])
+        return other
+
     def on(self, grid: Grid) -> Problem:
         """The same problem on another grid over the same box."""
         return Problem(
@@ -126,3 +134,8 @@ class Problem:
             title=self.title,
             case=self.case,
         )
+
+
+def _require_positive(epsilon: float) -> None:
+    if not (math.isfinite(epsilon) and epsilon > 0.0):
+        raise ValueError(f"epsilon must be a finite number above 0; got {epsilon}")

@@ -27,8 +27,9 @@ class RunOptions:
     output: Path | None = None
     solver: str | None = None
     overrides: tuple[str, ...] = ()
+    static: bool = False
     resume: bool = False
-    start: Path | None = None
+    start: str | None = None
     max_time: float | None = None
     dry_run: bool = False
     force: bool = False
@@ -49,6 +50,8 @@ def run(options: RunOptions) -> Exit:
         overrides = list(options.overrides)
         if options.solver is not None:
             overrides.append(f"solver.method={options.solver}")
+        if options.static:
+            overrides.append("output.path=false")
         case = read_case(options.case, overrides)
         output = options.output or Path(f"{Path(case.path or case.name).stem}.h5")
         if options.dry_run:
@@ -173,16 +176,21 @@ def _resumed(where: Path, identity: dict[str, Any], options: RunOptions) -> Prog
         raise BadInput(str(error)) from error
 
 
-def _start(path: Path, case: Case) -> Solution:
+def _start(name: str, case: Case) -> Solution | str:
+    """The solution in a file, or the name of a solver."""
+    from mfgprox.case.schema import SOLVER_METHODS
     from mfgprox.storage import StorageError, load
 
+    if name in SOLVER_METHODS and not Path(name).exists():
+        return name
     try:
-        start = load(path)
+        start = load(name)
     except StorageError as error:
-        raise BadInput(f"--start: {error}") from error
+        known = ", ".join(SOLVER_METHODS)
+        raise BadInput(f"--start: {error} (nor is it a solver: {known})") from error
     found, wanted = start.problem.grid.dimension, case.grid().dimension
     if found != wanted:
-        raise BadInput(f"--start: {path} is {found}-dimensional, the case {wanted}-dimensional")
+        raise BadInput(f"--start: {name} is {found}-dimensional, the case {wanted}-dimensional")
     return start
 
 

@@ -1,32 +1,17 @@
-"""Solvers by name, and `solve`. Imported as `mfgprox.solvers`."""
+"""Solvers by name, `solve` and `solve_family`. Imported as `mfgprox.solvers`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
-from mfgprox.solvers.iterate import Solver, iterate
+from mfgprox.solvers.choose import DEFAULT_SOLVER, SOLVERS, make_solver
+from mfgprox.solvers.iterate import Record, Solver, iterate
 from mfgprox.tolerance import Tolerance
 
-# Name → module and class; a solver's kernels are loaded when it is chosen.
-SOLVERS = {
-    "primal-dual": ("primal_dual", "PrimalDual"),
-    "fictitious-play": ("fictitious_play", "FictitiousPlay"),
-    "newton": ("newton", "Newton"),
-}
-DEFAULT_SOLVER = "primal-dual"
-
-
-def make_solver(name: str, **options: Any) -> Solver:
-    """The solver of that name with its settings. Raises ValueError listing what is accepted."""
-    if name not in SOLVERS:
-        raise ValueError(f"solver must be one of {', '.join(SOLVERS)}; got {name!r}")
-    module, cls = SOLVERS[name]
-    solver: Solver = getattr(import_module(f"mfgprox.solvers.{module}"), cls)(**options)
-    return solver
+__all__ = ["DEFAULT_SOLVER", "SOLVERS", "make_solver", "solve", "solve_family"]
 
 
 def solve(
@@ -34,23 +19,22 @@ def solve(
     solver: str | Solver | None = None,
     *,
     tolerance: Tolerance | None = None,
-    start: Solution | None = None,
-    callback: Callable[..., None] | None = None,
+    start: Solution | str | None = None,
+    static: bool | None = None,
+    callback: Callable[[Record], None] | None = None,
     **loop: Any,
 ) -> Solution:
     """Solve the problem.
 
     solver: a name in `SOLVERS`, a solver object, or None for what the problem's case file names
-    (else the default). start: a solution, possibly of another grid or epsilon, to begin from.
+    (else the default). start: a solution, possibly of another grid, epsilon or solver, to begin
+    from, or the name of a solver that is to find it first. static: leave out the path between
+    t = 0 and t = 1 where the solver finds the optimum without it; None for what the case says.
     callback(record): called after every iteration with an `iterate.Record`.
-    Further keywords go to `iterate.iterate` (checkpoint, deadline, progress, …).
-    Raises ValueError for an unknown solver or option, or a start of another dimension.
+    Further keywords go to `iterate.iterate` (progress, checkpoint, deadline, interrupted, …).
+    Raises ValueError for an unknown solver or option, or a start of another dimension, and
+    `iterate.Unsuitable` for a problem that the solver cannot take.
     """
-    if start is not None and start.problem.grid.dimension != problem.grid.dimension:
-        raise ValueError(
-            f"start is {start.problem.grid.dimension}-dimensional, "
-            f"the problem {problem.grid.dimension}-dimensional"
-        )
     settings = problem.case.solver if problem.case is not None else None
     options = (
         settings.options() if settings is not None and solver in (None, settings.method) else {}
@@ -61,4 +45,45 @@ def solve(
         solver = make_solver(solver, **options)
     if tolerance is None:
         tolerance = settings.tolerance() if settings is not None else Tolerance()
-    return iterate(solver, problem, tolerance, start=start, callback=callback, **loop)
+    if static is None:
+        static = problem.case is not None and not problem.case.output.path
+    if isinstance(start, str):
+        start = _first(problem, start, tolerance, loop)
+    if start is not None and start.problem.grid.dimension != problem.grid.dimension:
+        raise ValueError(
+            f"start is {start.problem.grid.dimension}-dimensional, "
+            f"the problem {problem.grid.dimension}-dimensional"
+        )
+    return iterate(
+        solver, problem, tolerance, start=start, callback=callback, static=static, **loop
+    )
+
+
+def _first(
+    problem: Problem, name: str, tolerance: Tolerance, loop: dict[str, Any]
+) -> Solution | None:
+    """The solution to start from, by another solver; None where a checkpoint goes on anyway."""
+    if loop.get("progress") is not None:
+        return None
+    limits = {key: loop[key] for key in ("deadline", "interrupted") if key in loop}
+    return iterate(make_solver(name), problem, tolerance, **limits)
+
+
+def solve_family(
+    problem: Problem,
+    epsilons: Sequence[float],
+    solver: str | Solver | None = None,
+    **options: Any,
+) -> list[Solution]:
+    """The problem solved for several weights epsilon, in the order that was asked for.
+
+    From the smallest to the largest, each started from its neighbour, so that the results do not
+    depend on the order of `epsilons`. options: as for `solve`, except start.
+    Raises ValueError for an epsilon that is not a finite number above 0.
+    """
+    found: dict[float, Solution] = {}
+    start: Solution | None = None
+    members = [problem.with_epsilon(epsilon) for epsilon in sorted(set(map(float, epsilons)))]
+    for member in members:
+        start = found[member.epsilon] = solve(member, solver, start=start, **options)
+    return [found[float(epsilon)] for epsilon in epsilons]

@@ -91,7 +91,8 @@ def test_a_case_gives_its_problem():
 
 def test_defaults():
     case = parse_case(BASE)
-    assert case.solver.method == "primal-dual"
+    assert case.solver.method == "auto"
+    assert case.output.path is True
     assert case.solver.options() == {}
     tolerance = case.solver.tolerance()
     assert (tolerance.rtol, tolerance.atol, tolerance.max_iterations) == (1e-4, 1e-12, 2000)
@@ -118,7 +119,7 @@ def test_everything_that_can_be_set():
 def test_settings_table_shows_defaults_and_values():
     rows = parse_case(BASE, override=["solver.rtol=1e-6"]).settings_table()
     assert ("solver.rtol", "1e-06", True) in rows
-    assert ("solver.method", '"primal-dual"', False) in rows
+    assert ("solver.method", '"auto"', False) in rows
     assert ("output.snapshots", "all", False) in rows
     assert ("grid.cells", "[64]", True) in rows
     assert dict(row[:2] for row in rows)["Q.components"].endswith("std = [0.4] }]")
@@ -265,11 +266,11 @@ def test_all_errors_of_a_file_are_reported_at_once():
             '[solver]\nmethod = "semi-discrete"\n',
             'method = "semi-discrete": must be one that is available',
         ),
-        ('[solver]\nmethod = "simplex"\n', '"simplex": must be one of "primal-dual"'),
+        ('[solver]\nmethod = "simplex"\n', '"simplex": must be one of "auto", "newton"'),
         ("[solver]\nrtol = -1.0\n", "rtol = -1.0: must be a number from 0"),
         ("[solver]\nmax_iterations = 0\n", "max_iterations = 0: must be a whole number"),
         ("[solver]\nmax_iter = 10\n", 'did you mean "max_iterations"?'),
-        ("[solver]\noptions = { a = 1 }\n", "is not an option of primal-dual, which has none"),
+        ("[solver]\noptions = { a = 1 }\n", "is not an option of auto, which has none"),
         (
             '[solver]\nmethod = "fictitious-play"\noptions = { update = "n" }\n',
             'solver.options.update = "n": must be one of newton, line-search, classical',

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from mfgprox import cli
 from mfgprox.exits import Exit
 
-SMALL = ["--set", "grid.cells=[48]", "--set", "grid.time_steps=8"]
+SMALL = ["--set", "grid.cells=[48]", "--set", "grid.time_steps=8", "--solver", "primal-dual"]
+"""Of the solver that takes many iterations; a later --solver overrules it."""
 CASE = """\
 epsilon = 2.0
 p = 2.0
@@ -166,7 +167,7 @@ def test_a_result_of_another_case_is_not_overwritten():
 
 
 def test_warm_start_needs_fewer_iterations():
-    fine = ["run", "gaussian_1d", "--set", "grid.cells=[96]", "-q"]
+    fine = ["run", "gaussian_1d", "--set", "grid.cells=[96]", "-q", "--solver", "primal-dual"]
     assert invoke(*fine, "-o", "cold.h5").exit_code == Exit.OK
     assert invoke(*fine, "-o", "warm.h5", "--start", "cold.h5").exit_code == Exit.OK
     with h5py.File("cold.h5") as cold, h5py.File("warm.h5") as warm:

@@ -65,7 +65,7 @@ class Case:
 
     @property
     def output(self) -> OutputSettings:
-        """snapshots (None: all time levels) and momentum."""
+        """path, snapshots (None: all time levels) and momentum."""
         return self.settings.output
 
     def grid(self) -> Grid:
@@ -132,6 +132,10 @@ class Case:
         if faults:
             raise self.locator.error(faults)
         return hashes
+
+    def changed(self, overrides: Iterable[str]) -> Case:
+        """The case with further overrides. Raises CaseError if they do not fit."""
+        return parse_case(self.text, self.base_path, self.name, overrides, self.path)
 
     def error(self, key: str, message: str) -> CaseError:
         """A fault found elsewhere, say by a solver in its options, at the line of that key."""

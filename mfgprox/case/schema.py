@@ -12,13 +12,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mfgprox.case.accept import Lengths, PerAxis, Rows, accept, as_tuple, one_of
 
-SOLVER_METHODS: tuple[str, ...] = ("primal-dual", "fictitious-play", "newton")
+SOLVER_METHODS: tuple[str, ...] = ("auto", "newton", "primal-dual", "fictitious-play")
 """Names that `mfgprox.solvers.SOLVERS` knows; listed here since that table needs the compiler."""
-LATER_METHODS = ("back-and-forth", "semi-discrete", "auto")
+LATER_METHODS = ("back-and-forth", "semi-discrete")
 SOLVER_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "auto": {},
+    "newton": {},
     "primal-dual": {},
     "fictitious-play": {"update": ("newton", "line-search", "classical")},
-    "newton": {},
 }
 """What `solver.options` may hold: for each method the fields of its class, and their values."""
 DIVERGENCE_KINDS: tuple[str, ...] = ("kl",)
@@ -142,7 +143,7 @@ class DivergenceSettings(Table):
 
 
 class SolverSettings(Table):
-    method: one_of(SOLVER_METHODS, LATER_METHODS) = "primal-dual"  # type: ignore[valid-type]
+    method: one_of(SOLVER_METHODS, LATER_METHODS) = "auto"  # type: ignore[valid-type]
     rtol: Annotated[float, Field(ge=0, lt=1), accept("a number from 0 to below 1")] = 1e-4
     atol: Annotated[float, Field(ge=0, le=1e9), accept("a finite number, at least 0")] = 1e-12
     max_iterations: Annotated[int, Field(ge=1, le=10**9), accept("a whole number, at least 1")] = (
@@ -156,6 +157,7 @@ class SolverSettings(Table):
 
 
 class OutputSettings(Table):
+    path: Annotated[bool, accept("true or false")] = True
     snapshots: Annotated[
         int | None, Field(ge=2, le=10**9), accept("a whole number from 2 to grid.time_steps + 1")
     ] = None

@@ -1,0 +1,143 @@
+"""The default: the fastest solver that the data allow, and another one where it fails.
+
+Newton's method where P and Q are smooth and positive. It has failed where mass lies on cells whose
+map would have to fold, where a value is not finite, or where its own gap stays open; then
+primal-dual goes on, from Newton's potential if that is worth anything.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from mfgprox.problem import Problem
+from mfgprox.solution import Solution
+from mfgprox.solvers.choose import make_solver
+from mfgprox.solvers.iterate import Record, Solver, Unsuitable
+from mfgprox.tolerance import Status, Tolerance
+
+ORDER = ("newton", "primal-dual")
+"""What is tried, one after the other."""
+CLOSED = 1e-4
+"""A relative gap up to which a solver that has nothing left to gain is believed."""
+
+
+@dataclass
+class AutoState:
+    """Who is at work, its state, and what happened so far."""
+
+    choice: int = 0
+    inner: Any = None
+    notes: list[str] = field(default_factory=list)
+    levels: int = 0
+    """Grids on which the solvers before have worked."""
+
+    @property
+    def name(self) -> str:
+        return ORDER[self.choice]
+
+
+@dataclass(frozen=True)
+class Auto:
+    """No settings."""
+
+    name: str = "auto"
+
+    def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> AutoState:
+        """The state of the first solver that takes the problem.
+
+        Raises Unsuitable with the reason of every solver if none does.
+        """
+        state = AutoState()
+        _begin(problem, state, start, tolerance, [])
+        return state
+
+    def step(self, problem: Problem, state: AutoState, tolerance: Tolerance) -> Record:
+        """One step of the solver at work, or the change to the next one after its failure."""
+        last = state.choice == len(ORDER) - 1
+        try:
+            record = _solver(state).step(problem, state.inner, tolerance)
+        except FloatingPointError:
+            if last:
+                raise
+            record = Record(0, 1)
+            reason, keep = "a value was not finite", False
+        else:
+            record = replace(
+                record, level=record.level + state.levels, levels=record.levels + state.levels
+            )
+            reason, keep = _failure(record, tolerance)
+        if last or not reason:
+            return record
+        start = _unfinished(problem, state) if keep else None
+        failed = f"{state.name} was tried first and failed: {reason}"
+        state.choice += 1
+        state.levels = record.level + 1
+        try:
+            _begin(problem, state, start, tolerance, [failed])
+        except Unsuitable as error:
+            state.choice -= 1
+            state.levels -= record.level + 1
+            state.notes.append(f"No other solver takes the problem: {error}")
+            return record
+        return replace(record, stalled=False, settled=False)
+
+    def finish(
+        self,
+        problem: Problem,
+        state: AutoState,
+        status: Status,
+        iterations: int,
+        history: dict[str, np.ndarray],
+    ) -> Solution:
+        """The solution of the solver at work, with a note of why it was that one."""
+        found = _solver(state).finish(problem, state.inner, status, iterations, history)
+        return replace(found, notes=(*state.notes, *found.notes))
+
+
+def _solver(state: AutoState) -> Solver:
+    return make_solver(state.name)
+
+
+def _begin(
+    problem: Problem,
+    state: AutoState,
+    start: Solution | None,
+    tolerance: Tolerance,
+    reasons: list[str],
+) -> None:
+    """Start the next solver that takes the problem. Raises Unsuitable if there is none."""
+    refusals = []
+    for choice in range(state.choice, len(ORDER)):
+        solver = make_solver(ORDER[choice])
+        try:
+            state.inner = solver.init(problem, start, tolerance)
+        except Unsuitable as error:
+            refusals.append(str(error))
+            continue
+        state.choice = choice
+        why = "; ".join(reasons + refusals) or "the data are smooth and positive"
+        state.notes.append(f"Solver chosen automatically: {state.name}; {why}.")
+        return
+    raise Unsuitable("; ".join(refusals))
+
+
+def _failure(record: Record, tolerance: Tolerance) -> tuple[str, bool]:
+    """Why the solver has failed, or an empty text, and whether its potential is a good start."""
+    if not record.stalled:
+        return "", False
+    if not record.settled:
+        return "the optimal map is torn, or the grid too coarse for it", False
+    believed = replace(tolerance, rtol=max(tolerance.rtol, CLOSED))
+    if believed.met(record.gap, record.dual):
+        return "", False
+    excess = abs(record.gap) / abs(record.dual) if record.dual else math.inf
+    return f"its relative gap stayed at {excess:.1e}", True
+
+
+def _unfinished(problem: Problem, state: AutoState) -> Solution:
+    """What the solver at work has reached, as a start for the next one."""
+    return _solver(state).finish(problem, state.inner, Status.STALLED, 0, {})
