@@ -129,7 +129,7 @@ def test_settings_table_shows_defaults_and_values():
 def test_names_agree_with_the_tables_that_they_stand_for():
     from mfgprox.divergence import DIVERGENCES
 
-    assert set(schema.DIVERGENCE_KINDS) == set(DIVERGENCES)
+    assert set(schema.DIVERGENCE_KINDS) == {*DIVERGENCES, "alpha"}
 
 
 def test_solver_names_agree_with_the_solvers():
@@ -163,6 +163,13 @@ def test_overrides_change_the_case_and_its_text():
     assert again.settings == case.settings
     assert again.title == "quoted = # []"
     assert parse_case(again.text, override=["epsilon=0.5"]).text == again.text
+
+
+def test_divergences_by_name_and_by_number():
+    text = BASE.replace("p = 2.0", 'p = 2.0\nf_divergence = "jensen-shannon"')
+    assert parse_case(text).problem().divergence.name == "jensen-shannon"
+    text = BASE.replace("p = 2.0", 'p = 2.0\nf_divergence = { kind = "alpha", alpha = 0.5 }')
+    assert parse_case(text).problem().divergence.alpha == 0.5
 
 
 def test_an_override_can_open_a_divergence_given_by_name():
@@ -255,8 +262,9 @@ def test_all_errors_of_a_file_are_reported_at_once():
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ('f_divergence = "alpha"\n', 'f_divergence = "alpha": must be one that is available'),
-        ('f_divergence = "kul"\n', 'f_divergence = "kul": must be "kl"'),
+        ('f_divergence = "alpha"\n', "α is missing"),
+        ('f_divergence = { kind = "kl", alpha = 2.0 }\n', "alpha = 2.0: is not a key of kl"),
+        ('f_divergence = "kul"\n', 'f_divergence = "kul": must be one of "kl", "reverse-kl"'),
         ("f_divergence = 1\n", "must be the name of an f-divergence or a table"),
         ('f_divergence = { kind = "kl", lipschitz = 1.0 }\n', "lipschitz = 1.0: is not available"),
         ("transport = [0]\n", "transport = [0]: is not available in this version"),

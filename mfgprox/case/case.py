@@ -97,7 +97,7 @@ class Case:
                 *densities,
                 epsilon=s.epsilon,
                 p=s.p,
-                f_divergence=s.f_divergence.kind,
+                f_divergence=s.f_divergence.name,
                 cost=s.cost,
                 grid=grid,
                 title=self.title,

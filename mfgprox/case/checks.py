@@ -14,6 +14,7 @@ from mfgprox.case.schema import CaseSettings, GridSettings
 def faults(settings: CaseSettings) -> Iterator[Fault]:
     """Everything that does not fit."""
     yield from _grid(settings)
+    yield from _divergence(settings.f_divergence)
     yield from _output(settings)
     yield from _options(settings.solver)
     for name in ("P", "Q"):
@@ -42,6 +43,15 @@ def _grid(settings: CaseSettings) -> Iterator[Fault]:
             ("grid", "upper"),
             f"must leave |upper - lower|^p within 1e±100; |{width:g}|^{settings.p:g} is not",
         )
+
+
+def _divergence(divergence: schema.DivergenceSettings) -> Iterator[Fault]:
+    if divergence.kind == "alpha" and divergence.alpha is None:
+        yield Fault(
+            ("f_divergence",), 'must be a table { kind = "alpha", alpha = … }: α is missing'
+        )
+    elif divergence.kind != "alpha" and divergence.alpha is not None:
+        yield Fault(("f_divergence", "alpha"), f"is not a key of {divergence.kind}")
 
 
 def _output(settings: CaseSettings) -> Iterator[Fault]:

@@ -22,9 +22,10 @@ SOLVER_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "fictitious-play": {"update": ("newton", "line-search", "classical")},
 }
 """What `solver.options` may hold: for each method the fields of its class, and their values."""
-DIVERGENCE_KINDS: tuple[str, ...] = ("kl",)
-"""Names that `mfgprox.divergence.DIVERGENCES` knows."""
-LATER_DIVERGENCES = ("reverse-kl", "pearson", "neyman", "hellinger", "jensen-shannon", "alpha")
+DIVERGENCE_KINDS: tuple[str, ...] = (
+    "kl", "reverse-kl", "pearson", "neyman", "hellinger", "jensen-shannon", "alpha",
+)  # fmt: skip
+"""Names that `mfgprox.divergence.DIVERGENCES` knows, and the one that takes a number."""
 MAX_FORMULA = 1000
 
 
@@ -139,7 +140,13 @@ DensitySettings = Annotated[
 
 
 class DivergenceSettings(Table):
-    kind: one_of(DIVERGENCE_KINDS, LATER_DIVERGENCES) = "kl"  # type: ignore[valid-type]
+    kind: one_of(DIVERGENCE_KINDS) = "kl"  # type: ignore[valid-type]
+    alpha: Annotated[float | None, Field(ge=-20, le=20), accept("a number from -20 to 20")] = None
+
+    @property
+    def name(self) -> str:
+        """As `mfgprox.divergence.by_name` takes it."""
+        return self.kind if self.alpha is None else f"{self.kind}({self.alpha!r})"
 
 
 class SolverSettings(Table):
@@ -202,7 +209,6 @@ DENSITIES: dict[str, type[Table]] = {
 
 LATER_KEYS = {
     ("f_divergence", "lipschitz"),
-    ("f_divergence", "alpha"),
     ("lipschitz",),
     ("transport",),
 }

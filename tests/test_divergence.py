@@ -1,0 +1,173 @@
+"""Every information divergence against its definition: f, f', f*, (f*)', D_f and the multiplier."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from mfgprox.divergence import DIVERGENCES, Divergence, Proximable, alpha_divergence, by_name
+
+ALL = [
+    *(by_name(name) for name in DIVERGENCES),
+    *(alpha_divergence(a) for a in (-2.0, -0.3, 0.0, 0.7, 1.0, 1.5, 3.0)),
+]
+each = pytest.mark.parametrize("f", ALL, ids=lambda f: f.name)
+
+PRINTED = {
+    "kl": lambda t: t * np.log(t),
+    "reverse-kl": lambda t: -np.log(t),
+    "pearson": lambda t: (t - 1.0) ** 2,
+    "neyman": lambda t: (t - 1.0) ** 2 / t,
+    "hellinger": lambda t: (np.sqrt(t) - 1.0) ** 2,
+    "jensen-shannon": lambda t: 0.5 * (t * np.log(t) - (t + 1) * np.log((t + 1) / 2)),
+}
+T = np.geomspace(2e-2, 50.0, 61)
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_named_ones_are_the_usual_functions(name):
+    np.testing.assert_allclose(by_name(name).f(T), PRINTED[name](T), rtol=1e-12, atol=1e-14)
+
+
+def test_the_alpha_family_holds_the_named_ones():
+    for alpha, name, factor in ((0.5, "hellinger", 2), (2, "pearson", 0.5), (-1, "neyman", 0.5)):
+        np.testing.assert_allclose(
+            alpha_divergence(alpha).f(T), factor * by_name(name).f(T), rtol=1e-11, atol=1e-14
+        )
+    np.testing.assert_allclose(alpha_divergence(0.0).f(T), T - 1.0 - np.log(T), atol=1e-12)
+    np.testing.assert_allclose(
+        alpha_divergence(1.0 + 1e-8).f(T), T * np.log(T) - T + 1.0, rtol=1e-6, atol=1e-6
+    )
+
+
+@each
+def test_protocol_and_name(f):
+    assert isinstance(f, Divergence)
+    assert by_name(f.name).name == f.name
+    np.testing.assert_array_equal(by_name(f.name).f(T), f.f(T))
+    assert isinstance(f, Proximable) == (f.name == "kl")
+
+
+@each
+def test_derivatives_agree_with_differences(f):
+    step = 1e-6 * T
+    difference = (f.f(T + step) - f.f(T - step)) / (2.0 * step)
+    np.testing.assert_allclose(f.derivative(T), difference, rtol=1e-6, atol=1e-6)
+    s = f.derivative(T)
+    near = 1e-4 * T * np.gradient(s, T)
+    difference = (f.conjugate(s + near) - f.conjugate(s - near)) / (2.0 * near)
+    np.testing.assert_allclose(f.conjugate_derivative(s), difference, rtol=1e-4)
+
+
+@each
+def test_the_conjugate_by_brute_force(f):
+    for s in f.derivative(np.array([0.02, 0.5, 1.0, 3.0, 40.0])):
+        found = minimize_scalar(
+            lambda u, s=s: float(f.f(np.exp(u)) - s * np.exp(u)),
+            bounds=(-12.0, 8.0),
+            method="bounded",
+            options={"xatol": 1e-10},
+        )
+        assert f.conjugate(s) == pytest.approx(-found.fun, rel=1e-9, abs=1e-9)
+
+
+@each
+def test_fenchel_young_is_an_equality_at_the_derivative_only(f):
+    s = f.derivative(T)
+    np.testing.assert_allclose(f.conjugate_derivative(s), T, rtol=1e-9)
+    np.testing.assert_allclose(f.conjugate(s) + f.f(T), s * T, rtol=1e-9, atol=1e-9)
+    assert (f.conjugate(s)[:, None] + f.f(T) - s[:, None] * T > -1e-9 * (1 + T)).all()
+
+
+@each
+def test_beyond_the_ends_of_the_domain(f):
+    if np.isfinite(f.recession):
+        assert np.isinf(f.conjugate(f.recession + 0.1))
+        assert f.derivative(1e12) == pytest.approx(f.recession, abs=2e-3)
+        assert f.derivative(1e3) < f.recession
+    else:
+        assert f.derivative(1e12) > 20.0
+    at_zero = f.derivative(0.0)
+    if np.isfinite(at_zero):
+        assert f.conjugate_derivative(at_zero - 1.0) == 0.0
+        assert f.conjugate(at_zero - 1.0) == pytest.approx(-f.f(0.0))
+
+
+def densities(rng, zeros=False):
+    R, Q = rng.random(40) + 0.05, rng.random(40) + 0.05
+    if zeros:
+        Q[:7] = 0.0
+    R, Q = R / R.sum(), Q / Q.sum()
+    with np.errstate(divide="ignore"):
+        return R / 0.1, np.log(Q / 0.1), Q / 0.1
+
+
+@each
+def test_between_two_densities(f):
+    R, log_Q, Q = densities(np.random.default_rng(1))
+    assert f.between(R, log_Q, 0.1) == pytest.approx(float((Q * f.f(R / Q)).sum() * 0.1), rel=1e-12)
+    assert f.between(Q, log_Q, 0.1) == pytest.approx(0.0, abs=1e-15)
+    np.testing.assert_allclose(
+        f.potential(R, log_Q, 2.0) + (2.0 if f.name == "kl" else 0.0), 2.0 * f.derivative(R / Q)
+    )
+
+
+@each
+def test_mass_where_q_has_none_costs_the_recession(f):
+    R, log_Q, Q = densities(np.random.default_rng(2), zeros=True)
+    held = Q > 0.0
+    value = f.between(R, log_Q, 0.1)
+    if np.isinf(f.recession):
+        assert np.isinf(value)
+    else:
+        regular = float((Q * f.f(np.where(held, R / np.where(held, Q, 1.0), 1.0)))[held].sum())
+        assert value == pytest.approx((regular + f.recession * R[~held].sum()) * 0.1, rel=1e-12)
+        # The limit of a background that goes to zero.
+        faint = np.where(held, log_Q, np.log(1e-40))
+        assert value == pytest.approx(f.between(R, faint, 0.1), rel=1e-6)
+
+
+@each
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), size=st.sampled_from([0.01, 1.0, 30.0]))
+def test_gibbs_is_the_maximiser(f, seed, size):
+    rng = np.random.default_rng(seed)
+    _, log_Q, Q = densities(rng)
+    log_Q = log_Q - 40.0 * rng.random(40)
+    U, epsilon = size * rng.normal(size=40), 0.7
+    Q = np.exp(log_Q)
+    log_Q -= np.log(Q.sum() * 0.1)
+    R, value = f.gibbs(U, log_Q, epsilon, 0.1)
+    assert R.sum() * 0.1 == pytest.approx(1.0, abs=1e-12)
+    assert R.min() >= 0.0
+    # sup over R of E_R[U] - epsilon D_f(R‖Q) is attained at R and equals the value.
+    scale = 1.0 + np.abs(U).max()
+    reached = (R * U).sum() * 0.1 - epsilon * f.between(R, log_Q, 0.1)
+    assert reached == pytest.approx(value, abs=2e-9 * scale)
+    for _ in range(5):
+        other = R * rng.random(40)
+        other /= other.sum() * 0.1
+        assert (other * U).sum() * 0.1 - epsilon * f.between(other, log_Q, 0.1) <= (
+            value + 1e-9 * scale
+        )
+
+
+def test_gibbs_leaves_mass_where_q_has_none_if_that_is_worth_it():
+    f = by_name("hellinger")
+    log_Q = np.log(np.full(10, 1.0 / 9.0), where=np.arange(10) > 0, out=np.full(10, -np.inf))
+    U = np.zeros(10)
+    U[0] = 5.0
+    R, value = f.gibbs(U, log_Q, 1.0, 1.0)
+    assert R[0] == pytest.approx(1.0 - 9.0 * R[1])
+    assert R[0] > 0.5
+    assert (R * U).sum() - f.between(R, log_Q, 1.0) == pytest.approx(value, abs=1e-12)
+    U[0] = 0.5
+    R, _ = f.gibbs(U, log_Q, 1.0, 1.0)
+    assert R[0] == 0.0
+
+
+def test_unknown_names_are_refused():
+    for name in ("kullback", "alpha", "alpha(x)", "alpha(nan)"):
+        with pytest.raises(ValueError, match=r"must be one of kl, .*got"):
+            by_name(name)
