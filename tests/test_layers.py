@@ -12,7 +12,7 @@ LAYERS = [
     {"problem"},
     {"solution", "transform", "quadrature"},
     {"rearrangement", "competitor", "plan", "pushforward"},
-    {"certificate", "cloud", "dynamic"},
+    {"certificate", "dynamic"},
     {"certified"},
     {"solvers"},
     {"exact"},

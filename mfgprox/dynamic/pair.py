@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mfgprox.cloud import NOTHING, moves, particles
+from mfgprox.dynamic.cloud import NOTHING, moves, particles
 from mfgprox.kernels.conjugate import conjugate
 from mfgprox.kernels.deposition import deposit
 from mfgprox.kernels.spline_fit import spline_coefficients
