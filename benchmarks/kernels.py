@@ -36,8 +36,6 @@ SHOWN = 0.01
 """Kernels with less than this share of a task's time are left out."""
 LEFT = 5e-4
 """The smallest share of the triad's rate that the plot shows."""
-WARM = 24
-"""Cells an axis of the problem that compiles everything."""
 
 
 def run(output: Path, quick: bool) -> Path:
@@ -60,8 +58,8 @@ def run(output: Path, quick: bool) -> Path:
 def _measured(name: str, cells: tuple[int, ...], time_steps: int) -> dict[str, Any]:
     """One task, its time, and its kernels by their share of it."""
     task = TASKS[name]
-    task.prepare(product_of_mixtures((WARM,) * len(cells), min(time_steps, 8)))()
     call = task.prepare(product_of_mixtures(cells, time_steps))
+    call()  # compiles everything
     with metered(COUNTS) as kernels:
         began = time.process_time()
         call()

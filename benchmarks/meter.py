@@ -60,7 +60,8 @@ class Timed:
 
 def name_of(kernel: Dispatcher) -> str:
     """module.function, without the package."""
-    return f"{kernel.__module__.removeprefix('mfgprox.kernels.')}.{kernel.__name__}"
+    function = kernel.py_func
+    return f"{function.__module__.removeprefix('mfgprox.kernels.')}.{function.__name__}"
 
 
 @contextmanager
