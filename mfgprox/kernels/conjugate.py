@@ -10,42 +10,60 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+VALUE, SLOPE = 1.0 / 3840.0, 1.0 / 1920.0
+"""Common denominators of the weights of a quintic spline, and of those of its derivatives."""
 STEPS = 12
 CLOSE = 2e-3
 """A Newton step this short (cells) leaves a value that is exact to its cube."""
 
 
 @njit(cache=True)
-def _half(a):
-    """Weights of three coefficients on one side, then their two derivatives, at distance a."""
-    b = 1.0 - a
-    return (
-        b**5 / 120.0,
-        (26.0 + a * (-50.0 + a * (20.0 + a * (20.0 + a * (-20.0 + 5.0 * a))))) / 120.0,
-        (66.0 + a * a * (-60.0 + a * a * (30.0 - 10.0 * a))) / 120.0,
-        -(b**4) / 24.0,
-        (-50.0 + a * (40.0 + a * (60.0 + a * (-80.0 + 25.0 * a)))) / 120.0,
-        a * (-120.0 + a * a * (120.0 - 50.0 * a)) / 120.0,
-        b**3 / 6.0,
-        (40.0 + a * (120.0 + a * (-240.0 + 100.0 * a))) / 120.0,
-        (-120.0 + a * a * (360.0 - 200.0 * a)) / 120.0,
-    )
-
-
-@njit(cache=True)
 def spline_weights(u, n, w):
-    """First coefficient; w (3, 6): weights of value, slope and curvature at place u."""
+    """First coefficient; w (3, 6): the first two rows become the weights of value and slope at u.
+
+    The weights of the far side mirror those of the near side: both come from the even and the odd
+    part of one polynomial in the distance from the middle.
+    """
     if n == 1:
         w[:] = 0.0
         w[0, 0] = 1.0
         return 0
     i = min(max(int(np.floor(u)), 0), n - 2)
-    near, far = _half(u - i), _half(1.0 - (u - i))
-    for k in range(3):
-        w[0, k], w[0, 5 - k] = near[k], far[k]
-        w[1, k], w[1, 5 - k] = near[3 + k], -far[3 + k]
-        w[2, k], w[2, 5 - k] = near[6 + k], far[6 + k]
+    a = u - i
+    b = 1.0 - a
+    s = a - 0.5
+    x = s * s
+    a4, b4 = a * a * a * a, b * b * b * b
+    w[0, 0], w[0, 5] = VALUE * 32.0 * b4 * b, VALUE * 32.0 * a4 * a
+    even = VALUE * (237.0 + x * (840.0 - 240.0 * x))
+    odd = VALUE * s * (-750.0 + x * (-240.0 + 160.0 * x))
+    w[0, 1], w[0, 4] = even + odd, even - odd
+    even = VALUE * (1682.0 + x * (-880.0 + 160.0 * x))
+    odd = VALUE * s * (-1540.0 + x * (1120.0 - 320.0 * x))
+    w[0, 2], w[0, 3] = even + odd, even - odd
+    w[1, 0], w[1, 5] = SLOPE * -80.0 * b4, SLOPE * 80.0 * a4
+    even = SLOPE * (-375.0 + x * (-360.0 + 400.0 * x))
+    odd = SLOPE * s * (840.0 - 480.0 * x)
+    w[1, 1], w[1, 4] = odd + even, odd - even
+    even = SLOPE * (-770.0 + x * (1680.0 - 800.0 * x))
+    odd = SLOPE * s * (-880.0 + 320.0 * x)
+    w[1, 2], w[1, 3] = odd + even, odd - even
     return i
+
+
+@njit(cache=True)
+def _curvature_weights(a, n, w):
+    """The third row of w (3, 6): weights of the curvature at a distance a from the first value."""
+    if n == 1:
+        return
+    b = 1.0 - a
+    s = a - 0.5
+    x = s * s
+    w[2, 0], w[2, 5] = SLOPE * 320.0 * b * b * b, SLOPE * 320.0 * a * a * a
+    even, odd = SLOPE * (840.0 - 1440.0 * x), SLOPE * s * (-720.0 + 1600.0 * x)
+    w[2, 1], w[2, 4] = even + odd, even - odd
+    even, odd = SLOPE * (-880.0 + 960.0 * x), SLOPE * s * (3360.0 - 3200.0 * x)
+    w[2, 2], w[2, 3] = even + odd, even - odd
 
 
 @njit(cache=True)
@@ -62,6 +80,13 @@ def spline_lines(c, m, out):
 
 
 @njit(cache=True)
+def six(w, r):
+    """w·r of six entries."""
+    near = w[0] * r[0] + w[1] * r[1] + w[2] * r[2]
+    return near + (w[3] * r[3] + w[4] * r[4] + w[5] * r[5])
+
+
+@njit(cache=True)
 def jet(c, n, ux, uy, uz, w):
     """Value, slopes x, y, z, curvatures xx, yy, zz, xy, xz, yz of a spline, per cell.
 
@@ -70,18 +95,20 @@ def jet(c, n, ux, uy, uz, w):
     ix = spline_weights(ux, n[0], w[0])
     iy = spline_weights(uy, n[1], w[1])
     iz = spline_weights(uz, n[2], w[2])
+    _curvature_weights(ux - ix, n[0], w[0])
+    _curvature_weights(uy - iy, n[1], w[1])
+    _curvature_weights(uz - iz, n[2], w[2])
     f, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
     fxx, fyy, fzz, fxy, fxz, fyz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    taps = 6 if n[0] > 1 else 1
+    w0, w1, w2 = w[0, 0], w[0, 1], w[0, 2]
     for k in range(6 if n[2] > 1 else 1):
         g, gx, gy, gxx, gyy, gxy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for l in range(6 if n[1] > 1 else 1):
-            v, s, b = 0.0, 0.0, 0.0
-            for q in range(taps):
-                value = c[iz + k, iy + l, ix + q]
-                v += w[0, 0, q] * value
-                s += w[0, 1, q] * value
-                b += w[0, 2, q] * value
+            if n[0] > 1:
+                r = c[iz + k, iy + l, ix : ix + 6]
+                v, s, b = six(w0, r), six(w1, r), six(w2, r)
+            else:
+                v, s, b = c[iz + k, iy + l, 0], 0.0, 0.0
             g += w[1, 0, l] * v
             gx += w[1, 0, l] * s
             gy += w[1, 1, l] * v

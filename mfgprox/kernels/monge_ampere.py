@@ -1,6 +1,6 @@
-"""log det(I - ½D²psi) + log P(y - ½∇psi) + psi/epsilon - log Q and its linearisation, p = 2 and KL.
+"""log det(I - ½D²psi) + log P(y - ½∇psi) - log Q - log (f*)'(s) and its linearisation, p = 2.
 
-psi = chi + ½ w·H w + g·w + constant with w = y - centre: chi by fourth-order differences, the rest
+psi = chi + ½ w·H w + g·w + constant with w = y - centre, s = -psi/epsilon: chi by fourth-order differences, the rest
 exactly. Lists over axes in the order x, y, z; arrays (nz, ny, nx). Every cell is independent.
 Source: the optimality system of Baptista et al., Proximal optimal transport divergences, Theorem
 3.1, with the inverse map S(y) = y - ½∇psi(y) written as a Monge–Ampère equation.
@@ -11,10 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mfgprox.kernels.conjugate import jet, spline_weights
+from mfgprox.kernels.conjugate import jet, six, spline_weights
 
 HALO = 2
 PARTS = 5
+KL, POWER, JENSEN_SHANNON = range(3)
+ABOVE = 600.0
+NEAREST, TANGENT, FURTHEST = 1e-12, 1e-7, 1e-3
 MASS, COST, INFORMATION, CLAMPED, GIBBS = range(PARTS)
 
 
@@ -25,15 +28,15 @@ def _spline(c, n, ux, uy, uz, w):
     iy = spline_weights(uy, n[1], w[1])
     iz = spline_weights(uz, n[2], w[2])
     f, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
-    taps = 6 if n[0] > 1 else 1
+    w0, w1 = w[0, 0], w[0, 1]
     for k in range(6 if n[2] > 1 else 1):
         g, gx, gy = 0.0, 0.0, 0.0
         for l in range(6 if n[1] > 1 else 1):
-            v, s = 0.0, 0.0
-            for q in range(taps):
-                value = c[iz + k, iy + l, ix + q]
-                v += w[0, 0, q] * value
-                s += w[0, 1, q] * value
+            if n[0] > 1:
+                r = c[iz + k, iy + l, ix : ix + 6]
+                v, s = six(w0, r), six(w1, r)
+            else:
+                v, s = c[iz + k, iy + l, 0], 0.0
             g += w[1, 0, l] * v
             gx += w[1, 0, l] * s
             gy += w[1, 1, l] * v
@@ -59,6 +62,39 @@ def _continued(c, n, ux, uy, uz, w):
     bz = xz * dx + yz * dy + min(zz, 0.0) * dz
     f += (fx + 0.5 * bx) * dx + (fy + 0.5 * by) * dy + (fz + 0.5 * bz) * dz
     return f, fx + bx, fy + by, fz + bz
+
+
+@njit(cache=True)
+def marginal(log_t, s, kind, alpha, scale):
+    """log t - log (f*)'(s), and by how much it falls with s: the chord from s to f'(t).
+
+    f is shifted such that f'(1) = 0. For a finite f'(∞) an s beyond it counts as close to it, and a
+    t whose f'(t) cannot be told from f'(∞) as the largest that can. Also returns log (f*)'(s).
+    """
+    if kind == KL:
+        return log_t - s, 1.0, s
+    if kind == POWER:
+        end = scale / (1.0 - alpha)
+        own = end * max(np.exp(min((alpha - 1.0) * log_t, ABOVE)), NEAREST)
+    else:
+        end = 0.5 * np.log(2.0)
+        own = max(0.5 * (max(-log_t, 0.0) + np.log1p(np.exp(-abs(log_t)))), NEAREST)
+    distance = end - s
+    at = max(distance, FURTHEST * own)
+    ratio = at / own - 1.0
+    if kind == POWER:
+        chord = 1.0 - 0.5 * ratio if abs(ratio) < TANGENT else np.log1p(ratio) / ratio
+        chord /= (1.0 - alpha) * own
+        log_gibbs = np.log(max(distance, NEAREST * end) / end) / (alpha - 1.0)
+    else:
+        if abs(ratio) < TANGENT:
+            chord = 2.0 / (1.0 - np.exp(-own - at))
+        else:
+            rise = 2.0 * (at - own) + np.log(np.expm1(-2.0 * at) / np.expm1(-2.0 * own))
+            chord = rise / (at - own)
+        near = max(distance, NEAREST)
+        log_gibbs = -2.0 * near - np.log(-np.expm1(-2.0 * near))
+    return chord * (distance - own), chord, log_gibbs
 
 
 @njit(cache=True)
@@ -129,27 +165,36 @@ def _clamped(xx, yy, zz, xy, xz, yz, delta, scratch):
 
 
 @njit(cache=True)
+def _shifted(p, z, y, x0, n, k, sz, sy, sx):
+    """The row k steps (sz, sy, sx) away: as a slice, so that its loops have no signs to check."""
+    return p[z + k * sz, y + k * sy, x0 + k * sx : x0 + k * sx + n]
+
+
+@njit(cache=True)
 def _first(p, z, y, x0, sz, sy, sx, scale, n, out):
     """out[x] += scale × fourth-order first difference along the axis of the step (sz, sy, sx)."""
-    a, b = p[z - 2 * sz, y - 2 * sy], p[z - sz, y - sy]
-    c, d = p[z + sz, y + sy], p[z + 2 * sz, y + 2 * sy]
+    a = _shifted(p, z, y, x0, n, -2, sz, sy, sx)
+    b = _shifted(p, z, y, x0, n, -1, sz, sy, sx)
+    c = _shifted(p, z, y, x0, n, 1, sz, sy, sx)
+    d = _shifted(p, z, y, x0, n, 2, sz, sy, sx)
     s = scale / 12.0
     for x in range(n):
-        i = x0 + x
-        out[x] += s * (a[i - 2 * sx] - 8.0 * b[i - sx] + 8.0 * c[i + sx] - d[i + 2 * sx])
+        out[x] += s * (a[x] - 8.0 * b[x] + 8.0 * c[x] - d[x])
 
 
 @njit(cache=True)
 def _second(p, z, y, x0, sz, sy, sx, scale, n, out, plain):
     """out[x] += scale × fourth-order second difference along an axis, plain[x] += second-order."""
-    a, b, e = p[z - 2 * sz, y - 2 * sy], p[z - sz, y - sy], p[z, y]
-    c, d = p[z + sz, y + sy], p[z + 2 * sz, y + 2 * sy]
+    a = _shifted(p, z, y, x0, n, -2, sz, sy, sx)
+    b = _shifted(p, z, y, x0, n, -1, sz, sy, sx)
+    c = _shifted(p, z, y, x0, n, 1, sz, sy, sx)
+    d = _shifted(p, z, y, x0, n, 2, sz, sy, sx)
+    e = p[z, y, x0 : x0 + n]
     s = scale / 12.0
     for x in range(n):
-        i = x0 + x
-        near = b[i - sx] + c[i + sx]
-        out[x] += s * (16.0 * near - a[i - 2 * sx] - d[i + 2 * sx] - 30.0 * e[i])
-        plain[x] += scale * (near - 2.0 * e[i])
+        near = b[x] + c[x]
+        out[x] += s * (16.0 * near - a[x] - d[x] - 30.0 * e[x])
+        plain[x] += scale * (near - 2.0 * e[x])
 
 
 @njit(cache=True)
@@ -183,14 +228,14 @@ def _row(p, z, y, halo, n, h, out):
 
 @njit(cache=True, nogil=True)
 def linearise(
-    first, last, p, halo, log_P, log_Q, weight, box, H, g, constant, epsilon, delta, near,
+    first, last, p, halo, log_P, log_Q, weight, box, H, g, constant, epsilon, law, delta, near,
     coefficients, rhs, log_R, parts,
 ):  # fmt: skip
     """Residual and linearisation in rows first to last of the (z, y) rows.
 
     p: chi with a reflected halo of `halo` cells (3,); log_P: spline coefficients; log_Q, weight:
     (nz, ny, nx), weight = log of how much mass may sit there (0 at its largest); box (3, 3): lower
-    ends, widths of cells, centre; near (4,): weights below which nothing and above which all of the
+    ends, widths of cells, centre; law (3,): f as `mfgprox.divergence.Law` has it; near (4,): weights below which nothing and above which all of the
     equation is kept (between: blended with -½Δchi + far chi = 0, far the last of the four), and the
     logarithm of the largest density that counts as weight 0 for the Gibbs density.
     Written: coefficients (rows as in multigrid, nz, ny, nx), rhs = -F, log_R = log P(S) det DS
@@ -202,6 +247,7 @@ def linearise(
     d = (halo > 0).sum()
     h = box[1]
     far = near[3]
+    kind, alpha, scale = int(law[0]), law[1], law[2]
     row = np.empty((10, nx))
     scratch = np.empty((3, 3, 3))
     w = np.empty((3, 3, 6))
@@ -224,7 +270,8 @@ def linearise(
                 dy = -0.5 * (row[1, x] + g[1] + ty)
             if d > 2:
                 dz = -0.5 * (row[2, x] + g[2] + tz)
-            gibbs = log_Q[z, y, x] - psi / epsilon
+            _, _, gibbs = marginal(0.0, -psi / epsilon, kind, alpha, scale)
+            gibbs = min(log_Q[z, y, x] + gibbs, near[2] + ABOVE)
             share = (max(weight[z, y, x], gibbs - near[2]) - near[0]) / (near[1] - near[0])
             if not share > 0.0:
                 log_R[z, y, x] = -np.inf
@@ -247,7 +294,7 @@ def linearise(
             )
             f, fx, fy, fz = _continued(log_P, n, x + dx / h[0], y + dy / h[1], z + dz / h[2], w)
             log_R[z, y, x] = det + f
-            F = det + f - gibbs
+            F, slope, _ = marginal(det + f - log_Q[z, y, x], -psi / epsilon, kind, alpha, scale)
             rhs[z, y, x] = -theta * F + rest * (0.5 * row[9, x] - far * chi)
             t = 0.5 * theta
             coefficients[0, z, y, x] = t * ixx + 0.5 * rest
@@ -261,7 +308,7 @@ def linearise(
                 coefficients[d + 2, z, y, x] = t * fz / h[2]
                 coefficients[2 * d + 2, z, y, x] = t * ixz
                 coefficients[2 * d + 3, z, y, x] = t * iyz
-            coefficients[2 * d, z, y, x] = theta / epsilon + far * rest
+            coefficients[2 * d, z, y, x] = theta * slope / epsilon + far * rest
             mass = np.exp(min(log_R[z, y, x], 600.0))
             parts[index, MASS] += mass
             parts[index, COST] += mass * (dx * dx + dy * dy + dz * dz)
