@@ -22,11 +22,14 @@ from mfgprox.solvers.newton_continuation import FIRST, REACHED, Continuation
 from mfgprox.solvers.newton_level import Direction, Level, Potential, resampled
 from mfgprox.solvers.newton_primal import competitor
 from mfgprox.solvers.newton_result import Outcome, solution
-from mfgprox.solvers.newton_start import quadratic_start
+from mfgprox.solvers.newton_start import Quadratic, quadratic_start
 from mfgprox.solvers.newton_state import NewtonState
 from mfgprox.tolerance import Status, Tolerance
 
-ACCEPTED = "newton needs p = 2, f_divergence = kl, and P and Q smooth kinds, positive on the box"
+ACCEPTED = (
+    "newton needs p = 2, an f_divergence with f'(0) = -∞ (kl, reverse-kl, neyman, hellinger, "
+    "jensen-shannon, alpha < 1), and P and Q smooth kinds, positive on the box"
+)
 EFFORT = (0.05, 4, 12)
 """Relative residual of the linear systems, V-cycles, and vectors of GMRES where these fail."""
 ROUNDING = 1e-13
@@ -59,7 +62,10 @@ class Newton:
         require(problem)
         grids = self.grids(problem.grid)
         if start is None:
-            return NewtonState(0, np.zeros(grids[0].kernel_shape), problem.epsilon)
+            state = NewtonState(0, np.zeros(grids[0].kernel_shape), problem.epsilon)
+            level = self.level(problem, state)
+            state.chi = level.gibbs.start(gaussian_start(problem, problem.epsilon))
+            return state
         state = NewtonState(len(grids) - 1, np.zeros(problem.grid.kernel_shape), problem.epsilon)
         state.chi = _chi_of(start, self.level(problem, state), problem.epsilon)
         return state
@@ -77,7 +83,7 @@ class Newton:
         if state.work is None:
             grid = self.grids(problem.grid)[state.level]
             here = problem if grid == problem.grid else problem.on(grid)
-            state.work = Level(here, quadratic_start(problem, state.epsilon))
+            state.work = Level(here, gaussian_start(problem, state.epsilon))
         return state.work
 
     def step(self, problem: Problem, state: NewtonState, tolerance: Tolerance) -> Record:
@@ -164,13 +170,20 @@ class Newton:
         return solution(level, at, primal, outcome, history)
 
 
+def gaussian_start(problem: Problem, epsilon: float) -> Quadratic:
+    """The closed form of KL; close to R = Q every f is a multiple of that, by f''(1)."""
+    return quadratic_start(problem, epsilon * problem.divergence.law.scale)
+
+
 def require(problem: Problem) -> None:
     """Raises ValueError naming what newton accepts if the problem is something else."""
     found = []
     if problem.p != 2.0:
         found.append(f"p = {problem.p:g}")
-    if problem.divergence.name != "kl":
-        found.append(f"f_divergence = {problem.divergence.name}")
+    if np.isfinite(problem.divergence.derivative(np.zeros(1))).all():
+        found.append(
+            f"f_divergence = {problem.divergence.name}, whose R may vanish where Q does not"
+        )
     if not problem.smooth:
         found.append("a density with edges or zeros")
     if found:
@@ -206,7 +219,7 @@ def _target(grid: Grid, last: bool) -> float:
 def primal_value(level: Level, at: Potential, state: NewtonState) -> float:
     """The primal value of the competitor that the potential defines."""
     level.linearise(at, state.epsilon, state.floor)
-    found = competitor(level, at)
+    found = competitor(level, at, state.epsilon)
     return found.transport + state.epsilon * found.information
 
 

@@ -1,7 +1,7 @@
 """The dual problem of one grid: the Monge–Ampère residual, the dual value and the primal value.
 
 The unknown is chi = psi - quadratic; psi = -U_1. The dual value
-    E_P[psi^c] - epsilon log E_Q[e^(-psi/epsilon)]
+    E_P[psi^c] - epsilon inf_nu { nu + E_Q[f*(-psi/epsilon - nu)] }
 is that of the quintic spline through psi, with the minimum taken over the whole box: its error is
 quadratic in the error of psi. The primal value belongs to R' = P(S) det DS, S = y - ½∇psi.
 Source: Baptista et al., Proximal optimal transport divergences, Theorem 3.1.
@@ -19,6 +19,7 @@ from mfgprox.kernels import conjugate, monge_ampere
 from mfgprox.kernels.spline_fit import fit_axis, spline_coefficients
 from mfgprox.kernels.threads import over
 from mfgprox.problem import Problem
+from mfgprox.solvers.newton_gibbs import gibbs_of
 from mfgprox.solvers.newton_linear import Answer, Multigrid
 from mfgprox.solvers.newton_start import Quadratic
 from mfgprox.transform import c_transform
@@ -33,7 +34,7 @@ SEEN = 1e-14
 
 @dataclass(frozen=True)
 class Potential:
-    """chi (nz, ny, nx), the constant that makes ∫Q e^(-psi/epsilon) = 1, the dual value or nan."""
+    """chi (nz, ny, nx), the constant of psi (see `newton_gibbs`), the dual value or nan."""
 
     chi: np.ndarray
     constant: float
@@ -56,8 +57,9 @@ class Direction:
 class Level:
     """A problem on its grid, with the quadratic part of psi fixed."""
 
-    def __init__(self, problem: Problem, quadratic: Quadratic) -> None:
-        self.problem, self.quadratic = problem, quadratic
+    def __init__(self, problem: Problem, start: Quadratic) -> None:
+        self.problem, self.gibbs = problem, gibbs_of(problem)
+        self.quadratic = quadratic = self.gibbs.base(start)
         grid = problem.grid
         self.grid, self.shape, self.volume = grid, grid.kernel_shape, grid.cell_volume
         d = grid.dimension
@@ -70,6 +72,7 @@ class Level:
             np.maximum(log_P - log_P.max(), self.log_Q - self.log_Q.max()),
             quadratic.log_gaussian(grid),
         )
+        self.law = np.array(problem.divergence.law, float)
         self.nodes = np.flatnonzero(SEEN * self.P.max() < self.P)
         self.log_top = max(float(log_P.max()), float(self.log_Q.max()))
         self.box = np.ones((3, 3))
@@ -87,16 +90,12 @@ class Level:
 
     def normalised(self, chi: np.ndarray, epsilon: float) -> Potential:
         """The potential with its constant, no dual value. FloatingPointError if not finite."""
-        exponent = (chi + self.base) * (-1.0 / epsilon)
-        exponent += self.log_Q
-        top = float(exponent.max())
-        if not math.isfinite(top):
-            raise FloatingPointError("the potential is not finite")
-        exponent -= top
-        total = float(np.exp(exponent, out=exponent).sum())
-        if not math.isfinite(total):
-            raise FloatingPointError("the potential is not finite")
-        return Potential(chi, epsilon * (math.log(total * self.volume) + top), math.nan)
+        chi = self.gibbs.admissible(chi, epsilon)
+        return Potential(chi, self.gibbs.constant(chi + self.base, epsilon), math.nan)
+
+    def log_gibbs(self, at: Potential, epsilon: float) -> np.ndarray:
+        """Logarithm of the Gibbs density, (nz, ny, nx)."""
+        return self.gibbs.log_density(at.chi + self.base, at.constant, epsilon)
 
     def evaluated(self, at: Potential) -> Potential:
         """The potential with its dual value. FloatingPointError if that is not finite."""
@@ -132,7 +131,7 @@ class Level:
         self.linearise(at, epsilon, delta)
         self.multigrid.set_up()
         answer: Answer = self.multigrid.solve(self.rhs, *effort)
-        gibbs = np.exp(self.log_Q - self.psi(at) / epsilon)
+        gibbs = np.exp(self.log_gibbs(at, epsilon))
         # R' need not have mass one on the grid: a constant in the residual moves only the gauge.
         residual = gibbs * (self.rhs - float((gibbs * self.rhs).sum()) / float(gibbs.sum()))
         decrement = float((residual * answer.u).sum()) * self.volume
@@ -155,7 +154,8 @@ class Level:
         rows = len(self.parts)
         over(
             monge_ampere.linearise, rows, 20 * self.rhs.size, padded, self.halo, self.log_P,
-            self.log_Q, self.weight, self.box, q.H, q.g, at.constant, epsilon, delta, near,
+            self.log_Q, self.weight, self.box, q.H, q.g, at.constant if self.gibbs.free else 0.0,
+            epsilon, self.law, delta, near,
             self.multigrid.finest, self.rhs, self.log_R, self.parts,
         )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """The primal value of a potential: what it costs to move P by the map that the potential defines.
 
-With S(y) = y - ½∇psi and R' = P(S) det DS the value W_2²(P, R') + epsilon KL(R'‖Q)
+With S(y) = y - ½∇psi and R' = P(S) det DS the value W_2²(P, R') + epsilon D_f(R'‖Q)
 lies above D by the square of the error of psi, if S, DS and log P(S) are evaluated more accurately
 than psi itself: differences of eighth order, quintic splines.
 Source: Baptista et al., Proximal optimal transport divergences, (2.4).
@@ -8,7 +8,6 @@ Source: Baptista et al., Proximal optimal transport divergences, (2.4).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +23,14 @@ MARGIN = 8
 
 @dataclass(frozen=True)
 class Competitor:
-    """W_2² and KL(R'‖Q), with R' brought to mass one; mass: what it was before."""
+    """W_2² and D_f(R'‖Q), with R' brought to mass one; mass: what it was before."""
 
     transport: float
     information: float
     mass: float
 
 
-def competitor(level: Level, at: Potential) -> Competitor:
+def competitor(level: Level, at: Potential, epsilon: float) -> Competitor:
     """The values of R' = P(S) det DS on the cells where `Level.linearise` found mass."""
     d, q = level.grid.dimension, level.quadratic
     gradient, hessian = _derivatives(level, at.chi)
@@ -53,12 +52,14 @@ def competitor(level: Level, at: Potential) -> Competitor:
     hessian.clear()
     log_R = _log_at(level, shift)
     log_R += np.log(det, out=np.full(level.shape, -np.inf), where=det > 0.0)
+    if not level.gibbs.free:
+        # Next to nothing, but R = 0 may cost more than nothing.
+        log_R = np.where(np.isfinite(log_R), log_R, level.log_gibbs(at, epsilon))
     R = np.exp(log_R)
     mass = float(R.sum()) * level.volume
     length = sum(s * s for s in shift)
     transport = float((R * length).sum()) * level.volume / mass
-    terms = R * np.where(R > 0.0, log_R - level.log_Q, 0.0)
-    information = float(terms.sum()) * level.volume / mass - math.log(mass)
+    information = level.problem.divergence.between(R / mass, level.log_Q, level.volume)
     return Competitor(transport, information, mass)
 
 

@@ -54,7 +54,7 @@ def solution(
     R, _ = problem.divergence.gibbs(U_1, problem.log_Q, problem.epsilon, problem.grid.cell_volume)
     start = c_transform(psi, problem.cost, problem.grid.kernel_spacing)[1]
     U_0 = level.conjugate(at.chi, at.constant, np.arange(psi.size), start)[0].reshape(shape)
-    information = problem.grid.integrate(R * U_1) / problem.epsilon
+    information = problem.divergence.between(R, problem.log_Q, problem.grid.cell_volume)
     return Solution(
         problem=problem,
         solver="newton",

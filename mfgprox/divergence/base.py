@@ -13,7 +13,7 @@ import numpy as np
 
 
 class Law(NamedTuple):
-    """log (f*)' for kernels: f of the family `kind` with its exponent and its factor."""
+    """log (f*)' for kernels: f of the family `kind` with its exponent and scale = f''(1)."""
 
     kind: int
     alpha: float

@@ -22,7 +22,7 @@ class JensenShannon:
     name = "jensen-shannon"
     recession = end = 0.5 * LOG_2
     side = 1
-    law = Law(JENSEN_SHANNON, 0.0, 1.0)
+    law = Law(JENSEN_SHANNON, 0.0, 0.25)
 
     def log_ratio(self, distance: np.ndarray) -> np.ndarray:
         """distance > 0."""

@@ -256,4 +256,4 @@ def test_the_competitor_has_mass_one():
     level = Newton().level(problem, state)
     at = level.normalised(state.chi, problem.epsilon)
     level.linearise(at, problem.epsilon, 0.05)
-    assert competitor(level, at).mass == pytest.approx(1.0, abs=1e-5)
+    assert competitor(level, at, problem.epsilon).mass == pytest.approx(1.0, abs=1e-5)
