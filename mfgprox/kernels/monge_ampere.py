@@ -1,7 +1,7 @@
 """log det(I - ½D²psi) + log P(y - ½∇psi) - log Q - log (f*)'(s) and its linearisation, p = 2.
 
-psi = chi + ½ w·H w + g·w + constant with w = y - centre, s = -psi/epsilon: chi by fourth-order differences, the rest
-exactly. Lists over axes in the order x, y, z; arrays (nz, ny, nx). Every cell is independent.
+psi = chi + ½ w·H w + g·w + constant with w = y - centre, s = -psi/epsilon: chi by fourth-order
+differences, the rest exactly. Lists over axes in the order x, y, z; arrays (nz, ny, nx). Every cell is independent.
 Source: the optimality system of Baptista et al., Proximal optimal transport divergences, Theorem
 3.1, with the inverse map S(y) = y - ½∇psi(y) written as a Monge–Ampère equation.
 """
@@ -235,9 +235,10 @@ def linearise(
 
     p: chi with a reflected halo of `halo` cells (3,); log_P: spline coefficients; log_Q, weight:
     (nz, ny, nx), weight = log of how much mass may sit there (0 at its largest); box (3, 3): lower
-    ends, widths of cells, centre; law (3,): f as `mfgprox.divergence.Law` has it; near (4,): weights below which nothing and above which all of the
-    equation is kept (between: blended with -½Δchi + far chi = 0, far the last of the four), and the
-    logarithm of the largest density that counts as weight 0 for the Gibbs density.
+    ends, widths of cells, centre; law (3,): f as `mfgprox.divergence.Law` has it; near (4,):
+    weights below which nothing and above which all of the equation is kept (between: blended with
+    -½Δchi + far chi = 0, far the last of the four), and the logarithm of the largest density that
+    counts as weight 0 for the Gibbs density.
     Written: coefficients (rows as in multigrid, nz, ny, nx), rhs = -F, log_R = log P(S) det DS
     (-inf where blended out), parts (rows, PARTS): sums over cells of R', R'|S - y|²,
     R' log(R'/Q), Gibbs mass where an eigenvalue was clamped, and all.
