@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from mfgprox.audit import recompute_certificate as recompute_certificate
     from mfgprox.case import load_case as load_case
     from mfgprox.cost import Cost as Cost
     from mfgprox.exact import gaussian as gaussian
@@ -31,6 +32,7 @@ _HOME = {
     "Tolerance": "mfgprox.tolerance",
     "load": "mfgprox.storage",
     "load_case": "mfgprox.case",
+    "recompute_certificate": "mfgprox.audit",
     "solve": "mfgprox.solvers",
     "solve_family": "mfgprox.solvers",
 }

@@ -152,13 +152,19 @@ def animate(
 
 
 @app.command()
-def info(result: ResultArgument) -> None:
+def info(
+    result: ResultArgument,
+    recompute: Annotated[
+        bool,
+        typer.Option("--recompute", help="Recompute the certificate; exit 1 if it contradicts."),
+    ] = False,
+) -> None:
     """Say what is in a result file or a checkpoint."""
 
     def command() -> Exit:
         from mfgprox.draw import print_info
 
-        return print_info(result)
+        return print_info(result, recompute)
 
     raise typer.Exit(guarded(command))
 

@@ -43,16 +43,24 @@ def draw_film(result: Path, output: Path, fps: int) -> Exit:
     return Exit.OK
 
 
-def print_info(result: Path) -> Exit:
-    """Print what is in a file."""
+def print_info(result: Path, recompute: bool) -> Exit:
+    """Print what is in a file; recompute: and its certificate anew, which may contradict it."""
     from mfgprox.info import describe
     from mfgprox.storage import StorageError
 
     try:
         print(describe(result))
-    except StorageError as error:
+        if not recompute:
+            return Exit.OK
+        from mfgprox.recheck import recheck
+
+        text, contradictions = recheck(result)
+    except (StorageError, ValueError) as error:
         raise BadInput(str(error)) from error
-    return Exit.OK
+    print(f"\n{text}")
+    for sentence in contradictions:
+        print(f"contradiction: {sentence}")
+    return Exit.VALIDATION_FAILED if contradictions else Exit.OK
 
 
 def _load(path: Path) -> Solution:

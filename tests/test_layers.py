@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"grid", "cost", "divergence", "tolerance", "kernels", "atomic", "hdf5", "tree"},
+    {"grid", "cost", "divergence", "tolerance", "kernels", "atomic", "hdf5", "tree", "audit"},
     {"density"},
     {"problem"},
     {"solution", "transform", "quadrature"},
@@ -19,7 +19,7 @@ LAYERS = [
     {"case"},
     {"vtkhdf", "layout", "restore"},
     {"storage", "checkpoint"},
-    {"plot", "info", "validation"},
+    {"plot", "info", "recheck", "validation"},
     {"exits", "interruption", "progress", "summary", "estimate", "suite"},
     {"run"},
     {"validate", "draw"},
