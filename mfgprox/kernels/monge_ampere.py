@@ -1,7 +1,8 @@
 """log det(I - ½D²psi) + log P(y - ½∇psi) - log Q - log (f*)'(s) and its linearisation, p = 2.
 
 psi = chi + ½ w·H w + g·w + constant with w = y - centre, s = -psi/epsilon: chi by fourth-order
-differences, the rest exactly. Lists over axes in the order x, y, z; arrays (nz, ny, nx). Every cell is independent.
+differences, the rest exactly. Lists over axes in the order x, y, z; arrays (nz, ny, nx). Every cell
+is independent.
 Source: the optimality system of Baptista et al., Proximal optimal transport divergences, Theorem
 3.1, with the inverse map S(y) = y - ½∇psi(y) written as a Monge–Ampère equation.
 """
