@@ -10,9 +10,11 @@ import numpy as np
 from mfgprox.grid import Grid
 from mfgprox.kernels import multigrid as kernels
 from mfgprox.kernels import transfer
+from mfgprox.kernels.threads import over
 
 COARSEST = 4
 """Cells an axis at which coarsening stops; the rest is solved directly."""
+NOWHERE = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Multigrid:
     """The operator c - a:D² - b·∇ on a grid and on all coarser ones.
 
     Any cell counts: an axis of n cells becomes ceil(n/2) equal cells, with the transfers that the
-    true places of the cells ask for. `coefficients` of the finest level are written by the caller
-    into `finest`, then `set_up` is called.
+    true places of the cells ask for. The coefficients of the finest level are written by the caller
+    into `finest`, then `set_up` is called, which overwrites them.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -44,96 +46,108 @@ class Multigrid:
         guards = self.shapes[:, 1] * self.shapes[:, 2] + self.shapes[:, 2] + 1
         starts = np.cumsum(np.concatenate([[guards[0]], (sizes + guards)[:-1]]))
         total = int(starts[-1] + sizes[-1] + guards[-1])
-        self.starts = starts
-        d, crosses = self.d, self.d * (self.d - 1) // 2
-        self.coefficients = np.zeros((2 * d + 1 + crosses, total))
-        self.stencil = np.zeros((4 * d + 1 + crosses, total))
-        self.u, self.f, self.r = (np.zeros(total) for _ in range(3))
-        self.line = np.zeros(self.shape[2] + 2)
+        self.starts, self.sizes = starts, sizes
+        rows = 3 * self.d + 1 + self.d * (self.d - 1) // 2
+        # Lines that are the whole problem are solved directly: these need all digits.
+        single = sum(n > 1 for n in self.shape) > 1
+        self.stencil = np.zeros((rows, total), np.float32 if single else np.float64)
+        self.u, self.f = np.zeros(total), np.zeros(total)
+        self.sums = np.empty(self.shape[0] * self.shape[1])
         self.matrix = np.zeros((int(sizes[-1]),) * 2)
         widths = np.ones(3)
-        widths[:d] = grid.spacing
+        widths[: self.d] = grid.spacing
         ratios = np.array(self.shape) / self.shapes
         self.spacings = widths * ratios[:, ::-1]
         self._make_transfers()
 
     def _make_transfers(self) -> None:
-        levels, most = len(self.shapes) - 1, max(self.shape)
-        self.taps = np.zeros((max(levels, 1), 3, most), np.int64)
-        self.weights = np.zeros((max(levels, 1), 3, most, transfer.TAPS))
-        self.left = np.zeros((max(levels, 1), 3, most), np.int64)
-        self.share = np.zeros((max(levels, 1), 3, most))
-        for level in range(levels):
-            for axis in range(3):
-                n, m = (int(self.shapes[level + k, 2 - axis]) for k in (0, 1))
-                taps, weights = overlaps(n, m)
-                left, share = neighbours(n, m)
-                self.taps[level, axis, :m] = taps
-                self.weights[level, axis, :m] = weights
-                self.left[level, axis, :n] = left
-                self.share[level, axis, :n] = share
+        """For each level but the last its taps, weights, left and share; see `transfer`."""
+        self.transfers = []
+        for level in range(len(self.shapes) - 1):
+            fine, coarse = self.shapes[level, ::-1], self.shapes[level + 1, ::-1]
+            taps, left = np.zeros((3, max(coarse)), np.int64), np.zeros((3, max(fine)), np.int64)
+            weights = np.zeros((3, max(coarse), transfer.TAPS))
+            share = np.zeros((3, max(fine)))
+            for axis, (n, m) in enumerate(zip(fine, coarse, strict=True)):
+                taps[axis, :m], weights[axis, :m] = overlaps(n, m)
+                left[axis, :n], share[axis, :n] = neighbours(n, m)
+            self.transfers.append((taps, weights, left, share))
 
     def _level(self, array: np.ndarray, level: int = 0) -> np.ndarray:
         start, shape = self.starts[level], self.shapes[level]
-        flat = array[..., start : start + int(shape.prod())]
+        flat = array[..., start : start + self.sizes[level]]
         return flat.reshape(array.shape[:-1] + tuple(shape))
 
     @property
     def finest(self) -> np.ndarray:
         """Coefficients of the finest level, (rows, nz, ny, nx), to be written."""
-        return self._level(self.coefficients)
+        return self._level(self.stencil)
 
     def set_up(self) -> None:
         """Average the coefficients on the coarser levels; make the stencils and their factors."""
-        for level in range(len(self.shapes)):
-            start, shape = self.starts[level], self.shapes[level]
-            if level > 0:
-                for row in self.coefficients:
-                    transfer.restrict(
-                        row,
-                        self.starts[level - 1],
-                        self.shapes[level - 1],
-                        row,
-                        start,
-                        shape,
-                        self.taps[level - 1],
-                        self.weights[level - 1],
-                    )
-            kernels.build_stencil(
-                self.coefficients, self.stencil, start, shape, self.spacings[level]
-            )
+        given = self.stencil[: len(self.stencil) - self.d]
+        for k, (taps, weights, _, _) in enumerate(self.transfers):
+            next_shape = self.shapes[k + 1]
+            over(
+                transfer.restrict, int(next_shape[0] * next_shape[1]), int(self.sizes[k]), given,
+                self.starts[k], self.shapes[k], self.starts[k + 1], next_shape, taps, weights,
+            )  # fmt: skip
+        for k, shape in enumerate(self.shapes):
+            here = (self.stencil, self.d, self.starts[k], shape)
+            size = int(self.sizes[k])
+            rows = int(shape[0] * shape[1])
+            over(kernels.build_stencil, rows, size, *here, self.spacings[k])
+            for axis in range(1, self.d):
+                over(kernels.pivots_across, self._units(k, axis), size, *here, axis)
         kernels.factor_coarsest(self.stencil, self.d, self.starts[-1], self.shapes[-1], self.matrix)
+
+    def _units(self, level: int, axis: int) -> int:
+        """Strips of lines along y (axis 1) or z (axis 2)."""
+        nz, ny, nx = (int(n) for n in self.shapes[level])
+        return -(-nx // kernels.STRIP) * (nz if axis == 1 else ny)
+
+    def _relax(self, level: int, backwards: bool) -> None:
+        """All lines along all axes once, one colour after the other."""
+        shape, size = self.shapes[level], int(self.sizes[level])
+        here = (self.u, self.f, self.stencil, self.d, self.starts[level], shape)
+        colours = (0,) if self.d == 1 else ((0, 1) if self.d == 2 else (0, 3, 1, 2))
+        turns = [(axis, colour) for axis in range(self.d) for colour in colours]
+        for axis, colour in reversed(turns) if backwards else turns:
+            if axis == 0:
+                over(kernels.relax_x, int(shape[0] * shape[1]), size, *here, colour)
+            else:
+                over(kernels.relax_across, self._units(level, axis), size, *here, axis, colour)
 
     def _cycle(self) -> None:
         """One V(1,1)-cycle for L u = f on the finest level."""
         last = len(self.shapes) - 1
-        for k in range(last):
-            start, shape = self.starts[k], self.shapes[k]
+        for k, (taps, weights, _, _) in enumerate(self.transfers):
+            next_start, next_shape = self.starts[k + 1], self.shapes[k + 1]
             if k > 0:
                 self._level(self.u, k)[:] = 0.0
-            kernels.relax(self.u, self.f, self.stencil, self.d, start, shape, self.line, False)
-            kernels.line_residual(
-                self.u, self.f, self.stencil, self.d, start, shape, self.r, self.line
-            )
-            transfer.restrict(
-                self.r, start, shape, self.f, self.starts[k + 1], self.shapes[k + 1],
-                self.taps[k], self.weights[k],
+            self._relax(k, False)
+            over(
+                kernels.restrict_residual, int(next_shape[0] * next_shape[1]), int(self.sizes[k]),
+                self.u, self.f, self.stencil, self.d, self.starts[k], self.shapes[k],
+                next_start, next_shape, taps, weights,
             )  # fmt: skip
         kernels.solve_coarsest(self.matrix, self.f, self.u, self.starts[last])
         for k in range(last - 1, -1, -1):
-            start, shape = self.starts[k], self.shapes[k]
-            transfer.prolong_add(
-                self.u, start, shape, self.starts[k + 1], self.shapes[k + 1],
-                self.left[k], self.share[k], self.line,
+            _, _, left, share = self.transfers[k]
+            shape = self.shapes[k]
+            over(
+                transfer.prolong_add, int(shape[0] * shape[1]), int(self.sizes[k]), self.u,
+                self.starts[k], shape, self.starts[k + 1], self.shapes[k + 1], left, share,
             )  # fmt: skip
-            kernels.relax(self.u, self.f, self.stencil, self.d, start, shape, self.line, True)
+            self._relax(k, True)
 
-    def _residual(self) -> float:
-        """Norm of f - L u, which is left in r."""
-        total = kernels.line_residual(
-            self.u, self.f, self.stencil, self.d, self.starts[0], self.shapes[0], self.r, self.line
-        )
-        return math.sqrt(total)
+    def _residual(self, out: np.ndarray = NOWHERE) -> float:
+        """Norm of f - L u, which is left in out, flat as u, if that is given."""
+        over(
+            kernels.residual, len(self.sums), int(self.sizes[0]), self.u, self.f, self.stencil,
+            self.d, self.starts[0], self.shapes[0], out, self.sums,
+        )  # fmt: skip
+        return math.sqrt(float(self.sums.sum()))
 
     def solve(self, f: np.ndarray, tolerance: float, cycles: int, krylov: int) -> Answer:
         """L u = f to a relative residual, f (nz, ny, nx).
@@ -167,6 +181,7 @@ class Multigrid:
         target = np.zeros(most + 1)
         target[0] = size
         best: np.ndarray = np.zeros(0)
+        image = np.empty_like(self.u)
         reduction = 1.0
         for k in range(most):
             self._level(self.f)[:] = basis[k]
@@ -174,8 +189,8 @@ class Multigrid:
             self._cycle()
             images.append(self._level(self.u).copy())
             self._level(self.f)[:] = 0.0
-            self._residual()
-            product = -self._level(self.r)
+            self._residual(image)
+            product = -self._level(image)
             if not np.isfinite(product).all():
                 break
             for i, vector in enumerate(basis):

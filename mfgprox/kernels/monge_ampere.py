@@ -279,7 +279,7 @@ def linearise(
                 log_R[z, y, x] = -np.inf
                 rhs[z, y, x] = 0.5 * row[9, x] - far * chi
                 coefficients[:, z, y, x] = 0.0
-                coefficients[:d, z, y, x] = 0.5
+                coefficients[0 : 2 * d : 2, z, y, x] = 0.5
                 coefficients[2 * d, z, y, x] = far
                 continue
             theta = share * share * (3.0 - 2.0 * share) if share < 1.0 else 1.0
@@ -300,14 +300,14 @@ def linearise(
             rhs[z, y, x] = -theta * F + rest * (0.5 * row[9, x] - far * chi)
             t = 0.5 * theta
             coefficients[0, z, y, x] = t * ixx + 0.5 * rest
-            coefficients[d, z, y, x] = t * fx / h[0]
+            coefficients[1, z, y, x] = t * fx / h[0]
             if d > 1:
-                coefficients[1, z, y, x] = t * iyy + 0.5 * rest
-                coefficients[d + 1, z, y, x] = t * fy / h[1]
+                coefficients[2, z, y, x] = t * iyy + 0.5 * rest
+                coefficients[3, z, y, x] = t * fy / h[1]
                 coefficients[2 * d + 1, z, y, x] = t * ixy
             if d > 2:
-                coefficients[2, z, y, x] = t * izz + 0.5 * rest
-                coefficients[d + 2, z, y, x] = t * fz / h[2]
+                coefficients[4, z, y, x] = t * izz + 0.5 * rest
+                coefficients[5, z, y, x] = t * fz / h[2]
                 coefficients[2 * d + 2, z, y, x] = t * ixz
                 coefficients[2 * d + 3, z, y, x] = t * iyz
             coefficients[2 * d, z, y, x] = theta * slope / epsilon + far * rest

@@ -16,10 +16,10 @@ def multigrid(cells, epsilon=1.0, anisotropy=4.0, crossed=0.2):
     c = solver.finest
     for a in range(d):
         bend = 0.5 + 0.4 * np.sin(2.0 * x[a] + a)
-        c[a] = bend.reshape(solver.shape) * (anisotropy if a == 0 else 1.0)
-        c[d + a] = (-2.0 * x[a]).reshape(solver.shape)
+        c[2 * a] = bend.reshape(solver.shape) * (anisotropy if a == 0 else 1.0)
+        c[2 * a + 1] = (-2.0 * x[a]).reshape(solver.shape)
     c[2 * d] = 1.0 / epsilon
-    c[2 * d + 1 :] = crossed
+    c[2 * d + 1 : len(c) - d] = crossed
     solver.set_up()
     return solver
 
@@ -28,13 +28,14 @@ def dense(solver):
     """The finest operator as a matrix, column by column."""
     n = int(np.prod(solver.shape))
     matrix = np.empty((n, n))
+    image = np.empty_like(solver.u)
     solver._level(solver.f)[:] = 0.0
     for i in range(n):
         u = solver._level(solver.u)
         u[:] = 0.0
         u.flat[i] = 1.0
-        solver._residual()
-        matrix[:, i] = -solver._level(solver.r).ravel()
+        solver._residual(image)
+        matrix[:, i] = -solver._level(image).ravel()
     return matrix
 
 
@@ -54,10 +55,11 @@ def test_the_operator_is_the_differential_operator():
     n = int(np.prod(solver.shape))
     np.testing.assert_allclose(matrix @ np.ones(n), 1.0, atol=1e-10)
     x = np.broadcast_to(np.arange(12) * 0.5, (10, 12)).ravel()
-    b = solver.finest[2].ravel()
+    b = -2.0 * np.tile(np.linspace(-3.0, 3.0, 25)[1::2], 10)
     inside = np.zeros((10, 12), bool)
     inside[1:-1, 1:-1] = True
-    np.testing.assert_allclose((matrix @ x)[inside.ravel()], (x - b)[inside.ravel()], atol=1e-9)
+    # Entries of size 32 in single precision, on values up to 5.5.
+    np.testing.assert_allclose((matrix @ x)[inside.ravel()], (x - b)[inside.ravel()], atol=4e-5)
 
 
 @pytest.mark.compiled
