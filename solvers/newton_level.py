@@ -16,6 +16,7 @@ import numpy as np
 
 from mfgprox.cost import Cost
 from mfgprox.kernels import conjugate, monge_ampere
+from mfgprox.kernels.quintic import spline_lines
 from mfgprox.kernels.spline_fit import fit_axis, spline_coefficients
 from mfgprox.kernels.threads import over
 from mfgprox.problem import Problem
@@ -178,6 +179,6 @@ def resampled(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
             continue
         lines = np.moveaxis(fit_axis(values, axis), axis, 0)
         out = np.empty((n, lines[0].size))
-        conjugate.spline_lines(np.ascontiguousarray(lines).reshape(len(lines), -1), m, out)
+        spline_lines(np.ascontiguousarray(lines).reshape(len(lines), -1), m, out)
         values = np.moveaxis(out.reshape(n, *lines.shape[1:]), 0, axis)
     return np.ascontiguousarray(values)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mfgprox.kernels.conjugate import jet, six, spline_weights
+from mfgprox.kernels.quintic import jet, six, spline_weights
 
 HALO = 2
 PARTS = 5

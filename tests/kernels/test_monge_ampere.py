@@ -7,8 +7,9 @@ from scipy.optimize import minimize
 
 from mfgprox.density import Gaussian, Mixture
 from mfgprox.grid import Grid
-from mfgprox.kernels.conjugate import conjugate, jet
+from mfgprox.kernels.conjugate import conjugate
 from mfgprox.kernels.monge_ampere import log_determinant
+from mfgprox.kernels.quintic import jet
 from mfgprox.kernels.spline_fit import spline_coefficients
 from mfgprox.problem import Problem
 from mfgprox.solvers.newton_level import Level, Potential
