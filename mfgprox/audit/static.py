@@ -12,9 +12,13 @@ from scipy.ndimage import distance_transform_edt
 
 from mfgprox.audit.lattice import Lattice
 from mfgprox.audit.spline import FineLattice
-from mfgprox.audit.transform import axes_first, minimum_over_lattice
+from mfgprox.audit.transform import (
+    axes_first,
+    minimum_over_finer_lattice,
+    minimum_over_lattice,
+)
 
-REFINEMENT = {1: 32, 2: 8, 3: 3}
+REFINEMENT = {1: 32, 2: 8, 3: 4}
 NODES = 1 << 23
 """Nodes of the finer lattice at most."""
 
@@ -88,14 +92,28 @@ def _whole_box(lattice: Lattice, psi: np.ndarray) -> tuple[np.ndarray, np.ndarra
     The minimum y* lies within half a node spacing of a node; going there raises |x - y|^p - psi(y)
     by `rise` at most, since its slope vanishes at y* along every direction that the box leaves.
     """
-    d = psi.ndim
+    d, p, separable = psi.ndim, lattice.p, lattice.separable
     refinement = REFINEMENT[d]
-    while refinement > 1 and psi.size * refinement**d > NODES:
-        refinement -= 1
-    fine = FineLattice.of(psi, lattice.box, refinement, lattice.p, lattice.separable)
-    cost = (lattice.p, lattice.separable)
-    proven, _ = minimum_over_lattice(fine.psi + fine.rise, fine.places, lattice.centres, *cost)
-    values, argmin = minimum_over_lattice(fine.psi, fine.places, lattice.centres, *cost)
+    while refinement > 2 and psi.size * refinement**d > NODES:
+        refinement -= 2
+    fine = FineLattice.of(psi, lattice.box, refinement, p, separable)
+    if p == 2.0 or separable or d == 1:
+
+        def minimum(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return minimum_over_lattice(values, fine.places, lattice.centres, p, separable)
+
+    else:
+        coarse = FineLattice.of(psi, lattice.box, 1, p, separable)
+        # `fine.rise` is added to some nodes, and the largest of it covers all.
+        rise = coarse.rise + float(fine.rise.max())
+
+        def minimum(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return minimum_over_finer_lattice(
+                values, fine.places, coarse.psi, rise, lattice.centres, p
+            )
+
+    proven, _ = minimum(fine.psi + fine.rise)
+    values, argmin = minimum(fine.psi)
     return values - _newton_gain(lattice, fine, argmin), proven
 
 

@@ -6,6 +6,7 @@ Source: Baptista et al., Proximal optimal transport divergences, Theorem 3.1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
@@ -31,8 +32,7 @@ def minimum_over_lattice(
     """
     if p == 2.0 or separable or psi.ndim == 1:
         return _axis_by_axis(psi, places, x, p)
-    y = np.stack([c.ravel() for c in np.meshgrid(*places[::-1], indexing="ij")])
-    points = np.stack([c.ravel() for c in np.meshgrid(*x[::-1], indexing="ij")])
+    y, points = _points(places), _points(x)
     held = np.flatnonzero(np.isfinite(psi.ravel()))
     y, values = y[:, held], psi.ravel()[held]
     out, argmin = np.empty(points.shape[1]), np.empty(points.shape[1], np.int64)
@@ -46,6 +46,58 @@ def minimum_over_lattice(
         argmin[part] = held[best]
     shape = tuple(c.size for c in x[::-1])
     return out.reshape(shape), argmin.reshape(shape)
+
+
+def minimum_over_finer_lattice(
+    psi: np.ndarray,
+    places: Sequence[np.ndarray],
+    coarse: np.ndarray,
+    rise: np.ndarray,
+    x: Sequence[np.ndarray],
+    p: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`minimum_over_lattice` for the Euclidean norm where all pairs would be too many.
+
+    coarse: a potential on every r-th node of the finer lattice, walls included, r even; rise: no
+    finer node nearest to a coarse one is better than the coarse one by more. Only the neighbourhood
+    of coarse nodes that may matter is searched.
+    """
+    steps = [(a - 1) // (b - 1) for a, b in zip(psi.shape, coarse.shape, strict=True)]
+    sparse = [c[::r] for c, r in zip(places, steps[::-1], strict=True)]
+    nodes, y, points = _points(places), _points(sparse), _points(x)
+    offsets = list(product(*(range(-(r // 2), r // 2 + 1) for r in steps)))
+    out, argmin = np.empty(points.shape[1]), np.empty(points.shape[1], np.int64)
+    chunk = max(1, PAIRS_AT_ONCE // y.shape[1])
+    for first in range(0, out.size, chunk):
+        part = slice(first, first + chunk)
+        square = sum((a[part, None] - b) ** 2 for a, b in zip(points, y, strict=True))
+        total = square ** (0.5 * p) - coarse.ravel()
+        best = total.min(axis=1)
+        row, column = np.nonzero(total - rise.ravel() <= best[:, None])
+        middle = np.unravel_index(column, coarse.shape)
+        lowest, where = np.full(row.size, np.inf), np.zeros(row.size, np.int64)
+        for offset in offsets:
+            index = [
+                np.clip(r * m + o, 0, n - 1)
+                for m, o, r, n in zip(middle, offset, steps, psi.shape, strict=True)
+            ]
+            node = np.ravel_multi_index(tuple(index), psi.shape)
+            square = sum(
+                (a[first + row] - b[node]) ** 2 for a, b in zip(points, nodes, strict=True)
+            )
+            value = square ** (0.5 * p) - psi.ravel()[node]
+            where = np.where(value < lowest, node, where)
+            lowest = np.minimum(value, lowest)
+        order = np.lexsort((lowest, row))
+        _, leader = np.unique(row[order], return_index=True)
+        out[part], argmin[part] = lowest[order][leader], where[order][leader]
+    shape = tuple(c.size for c in x[::-1])
+    return out.reshape(shape), argmin.reshape(shape)
+
+
+def _points(axes: Sequence[np.ndarray]) -> np.ndarray:
+    """Coordinates of the nodes of a lattice in the order z, y, x: (axes, nodes)."""
+    return np.stack([c.ravel() for c in np.meshgrid(*axes[::-1], indexing="ij")])
 
 
 def _axis_by_axis(

@@ -6,7 +6,7 @@ from scipy.integrate import quad
 
 from mfgprox.audit.divergences import named
 from mfgprox.audit.spline import FineLattice
-from mfgprox.audit.transform import minimum_over_lattice
+from mfgprox.audit.transform import minimum_over_finer_lattice, minimum_over_lattice
 
 NAMES = ("kl", "reverse-kl", "pearson", "neyman", "hellinger", "jensen-shannon")
 NAMES += ("alpha(0.5)", "alpha(1.5)", "alpha(-1.0)", "alpha(3)")
@@ -43,6 +43,18 @@ def test_no_point_of_the_box_lies_below_the_proven_minimum(d, p, separable):
     proven, _ = minimum_over_lattice(fine.psi + fine.rise, fine.places, x, p, separable)
     finest, _ = minimum_over_lattice(finer.psi, finer.places, x, p, separable)
     assert np.all(proven <= finest + 1e-12)
+
+
+@pytest.mark.parametrize("p", [1.5, 3.0])
+def test_the_search_near_coarse_nodes_misses_nothing(p):
+    psi = np.random.default_rng(5).normal(size=(6, 7))
+    box = [(-1.0, 1.0), (0.0, 2.0)]
+    coarse, fine = (FineLattice.of(psi, box, r, p, False) for r in (1, 4))
+    x = [np.linspace(a, b, 9) for a, b in box]
+    found = minimum_over_finer_lattice(fine.psi, fine.places, coarse.psi, coarse.rise, x, p)
+    expected = minimum_over_lattice(fine.psi, fine.places, x, p, False)
+    assert np.allclose(found[0], expected[0], rtol=1e-13, atol=1e-13)
+    assert np.array_equal(found[1], expected[1])
 
 
 def test_curvatures_stay_within_their_bounds():
