@@ -1,4 +1,4 @@
-"""The command: `python -m benchmarks peers|scaling|kernels|all [--quick] [--output DIR]`."""
+"""The command: `python -m benchmarks PART|all [--quick] [--output DIR]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("peers", "scaling", "kernels")
+PARTS = ("peers", "scaling", "kernels", "startup")
 
 
 def main() -> None:
