@@ -23,7 +23,7 @@ from mfgprox.solvers.newton_level import Direction, Level, Potential, resampled
 from mfgprox.solvers.newton_primal import competitor
 from mfgprox.solvers.newton_result import Outcome, solution
 from mfgprox.solvers.newton_start import Quadratic, quadratic_start
-from mfgprox.solvers.newton_state import NewtonState
+from mfgprox.solvers.newton_state import REFINED_FLOOR, SETTLED, NewtonState
 from mfgprox.tolerance import Status, Tolerance
 
 ACCEPTED = (
@@ -37,8 +37,8 @@ NEAR = 1e-6
 """Relative decrement below which a solve counts as settled though it no longer falls."""
 TRUSTED = 0.02
 """Mass that the residual leaves in the wrong place below which full steps need no line search."""
-SETTLED = 1e-6
-"""Share of the mass on clamped cells below which the map counts as a smooth one."""
+FADES = 0.25
+"""Share of the clamped mass that halving the cells must leave at most: else the map is torn."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ class Newton:
         if state.work is None:
             grid = self.grids(problem.grid)[state.level]
             here = problem if grid == problem.grid else problem.on(grid)
-            state.work = Level(here, gaussian_start(problem, state.epsilon))
+            start = gaussian_start(problem, state.epsilon)
+            state.work = Level(here, start)
+            state.floor = min(state.floor, 0.5 * start.contraction)
         return state.work
 
     def step(self, problem: Problem, state: NewtonState, tolerance: Tolerance) -> Record:
@@ -102,24 +104,37 @@ class Newton:
         slow = trusted and way.residual > 0.95 * state.residual
         stuck = length == 0.0 or state.steps + 1 >= self.most_steps or slow
         state.take(new, way)
+        stuck = stuck or state.folds
         goal = problem.epsilon
         there = state.epsilon == goal
         wanted = _target(level.grid, last and there) * state.scale + tolerance.atol
         small = smooth and (state.decrement <= wanted or (not there and way.residual < REACHED))
-        primal, done = math.nan, False
+        primal, done, torn = math.nan, False, False
         if small or stuck:
             new = level.evaluated(new)
             state.dual, state.scale = new.dual, abs(new.dual)
+            if not small and not smooth and state.caught_on:
+                # What is missing is resolution, not a better start; a larger epsilon needs more.
+                state.continuation.given_up, torn = True, not there
             done = (there and small) or state.continuation.given_up
-            if not done and (way.residual > TRUSTED or not there):
+            if torn or (not done and (way.residual > TRUSTED or not there)):
                 self._continue(problem, state, level, small)
             elif last:
                 near = smooth and state.decrement <= NEAR * state.scale + tolerance.atol
                 done, state.settled = True, near and there
                 primal = state.primal = primal_value(level, new, state)
             else:
+                torn = not smooth and state.clamped > FADES * state.folded
                 self._refine(problem, state)
-        return Record(here, levels, primal, new.dual, way.residual, stalled=last and done)
+        return Record(
+            here,
+            levels,
+            primal,
+            new.dual,
+            way.residual,
+            stalled=torn or (last and done),
+            settled=state.settled,
+        )
 
     def _continue(self, problem: Problem, state: NewtonState, level: Level, small: bool) -> None:
         """Go on with another epsilon on the same grid."""
@@ -127,6 +142,8 @@ class Newton:
         if small:
             psi = state.chi + level.base
             state.restart(course.solved(psi, state.epsilon, goal))
+        elif course.given_up:
+            state.restart(goal)
         else:
             state.restart(course.failed(first_epsilon(problem), goal))
         base = self.level(problem, state).base
@@ -140,9 +157,10 @@ class Newton:
         state.level += 1
         chi = resampled(state.chi, self.grids(problem.grid)[state.level].kernel_shape)
         floor, given_up = state.floor, state.continuation.given_up
+        state.folded = state.clamped if given_up else math.nan
         state.continuation = Continuation(given_up=given_up)
         state.restart(problem.epsilon)
-        state.chi, state.floor = chi, floor
+        state.chi, state.floor = chi, max(floor, REFINED_FLOOR)
 
     def finish(
         self,

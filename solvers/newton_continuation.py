@@ -12,7 +12,7 @@ import numpy as np
 
 FIRST = 0.05
 """The first epsilon, as a share of the mean variance of P: there psi = 0 is a good start."""
-LARGEST_FACTOR, LEAST_FACTOR = 4.0, 1.1
+LARGEST_FACTOR, LEAST_FACTOR = 4.0, 1.2
 REACHED = 0.01
 """Residual mass at which an epsilon on the way counts as solved."""
 
@@ -40,6 +40,8 @@ class Continuation:
             self.epsilon = 0.0
             self.given_up = first >= goal
             return min(first, goal)
+        if self.epsilon > 0.0:
+            self.factor = min(self.factor, goal / self.epsilon)
         self.factor = math.sqrt(self.factor)
         self.given_up = self.psi is None or self.factor < LEAST_FACTOR
         return goal if self.given_up else min(goal, self.epsilon * self.factor)

@@ -31,6 +31,11 @@ class Quadratic:
     centre: np.ndarray
     precision: np.ndarray
 
+    @property
+    def contraction(self) -> float:
+        """Smallest eigenvalue of DS, at most 1."""
+        return min(1.0, float(np.linalg.eigvalsh(np.eye(3) - 0.5 * self.H)[0]))
+
     def on(self, grid: Grid) -> np.ndarray:
         """The quadratic at the cell centres, grid.kernel_shape."""
         return self._form(grid, self.H, self.g)

@@ -11,8 +11,12 @@ from mfgprox.solvers.iterate import TRANSIENT
 from mfgprox.solvers.newton_continuation import Continuation
 from mfgprox.solvers.newton_level import Direction, Level, Potential
 
-FIRST_FLOOR, LAST_FLOOR = 0.05, 1e-5
+FIRST_FLOOR, REFINED_FLOOR, LAST_FLOOR = 0.05, 4e-3, 1e-5
 UNSEEN, CAUGHT_ON = 1e-9, 0.1
+SETTLED = 1e-6
+"""Share of the mass on clamped cells below which the map counts as a smooth one."""
+PATIENCE, WINDOW = 8, 4
+"""Steps that Newton may take without progress, and those over which progress is measured."""
 
 
 @dataclass
@@ -35,6 +39,10 @@ class NewtonState:
     residual: float = math.inf
     decrement: float = math.inf
     clamped: float = 0.0
+    course: list[list[float]] = field(default_factory=list)
+    """Residual and clamped share of the mass, step by step, on this grid at this epsilon."""
+    folded: float = math.nan
+    """The clamped share that the coarser grid was left with, if Newton failed on it."""
     duals: list[float] = field(default_factory=list)
     """Dual values of the grids that are done, coarsest first."""
     settled: bool = False
@@ -52,10 +60,28 @@ class NewtonState:
         self.steps += 1
         self.residual, self.decrement = way.residual, abs(way.decrement)
         self.clamped, self.floor = way.clamped, _next_floor(self.floor, way)
+        self.course.append([way.residual, way.clamped])
+
+    @property
+    def folds(self) -> bool:
+        """Whether the map stays folded: neither the residual nor the clamped mass still halves."""
+        if len(self.course) < PATIENCE or self.clamped <= SETTLED:
+            return False
+        residuals, clamped = zip(*self.course, strict=True)
+        return (
+            min(residuals[-WINDOW:]) > 0.5 * min(residuals[:-WINDOW])
+            and clamped[-1] > 0.5 * clamped[-1 - WINDOW]
+        )
+
+    @property
+    def caught_on(self) -> bool:
+        """Whether Newton came close enough for another start not to change where it ends."""
+        return any(residual < CAUGHT_ON for residual, _ in self.course)
 
     def restart(self, epsilon: float) -> None:
         """Forget all but chi, the level and the way so far."""
         self.epsilon, self.steps, self.floor, self.work = epsilon, 0, 0.5, None
+        self.course = []
         self.constant = self.dual = self.primal = math.nan
         self.residual = self.decrement = math.inf
 

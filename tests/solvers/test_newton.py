@@ -197,6 +197,35 @@ def test_a_torn_map_is_reported():
     assert solution.divergence_error > 0.01 * solution.divergence
 
 
+@pytest.mark.parametrize("epsilon", [1.0, 4.0, 20.0])
+def test_a_torn_map_is_known_after_few_steps(epsilon):
+    corners = [(a, b) for a in (-1.2, 1.2) for b in (-1.2, 1.2)]
+    Q = Mixture([1.0] * 4, [Gaussian(list(c), std=[0.25, 0.25]) for c in corners])
+    grid = Grid([-3.0] * 2, [3.0] * 2, [128, 128])
+    problem = Problem(Gaussian([0.0, 0.0], std=[0.4, 0.4]), Q, epsilon=epsilon, grid=grid)
+    solver, tolerance = Newton(), Tolerance()
+    state = solver.init(problem, None, tolerance)
+    for _ in range(40):
+        record = solver.step(problem, state, tolerance)
+        if record.stalled:
+            break
+    assert record.stalled
+    assert not record.settled
+
+
+@pytest.mark.parametrize("width", [0.06, 0.2])
+@pytest.mark.parametrize("epsilon", [0.05, 1.0, 1e4])
+def test_a_sharp_density_is_not_a_torn_map(width, epsilon):
+    shape = np.diag([width**2] * 2).tolist()
+    problem, exact = gaussians(
+        [-0.8, -0.4], shape, [0.7, 0.5], [[0.25, 0.0], [0.0, 0.09]], epsilon, 4.0, [128, 128]
+    )
+    dual, _, _, steps, state = static(problem)
+    assert state.settled
+    assert steps <= 10
+    assert dual == pytest.approx(exact.divergence, rel=1e-6)
+
+
 def test_what_newton_does_not_accept_is_named():
     grid = Grid([-3.0], [3.0], [32])
     smooth, edges = Gaussian([0.0], std=[0.5]), Uniform([-1.0], [1.0])
