@@ -15,6 +15,8 @@ from scipy.special import logsumexp
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
 PANELS = 2048
 NEXT_TO_NOTHING = 1e-14
+ROUND_OFF = 1e-15
+SMALLEST_DENSITY = 1e-290
 QUANTILE_STEPS = 80
 """Bisection alone shrinks a panel below round-off in 60 steps; Newton needs 3 to 6."""
 
@@ -55,6 +57,12 @@ class Distribution:
     def density(self, x: np.ndarray) -> np.ndarray:
         return np.exp(self.log_density(x))
 
+    def highest_density(self, x: np.ndarray) -> np.ndarray:
+        """The density, at a jump the higher one: positions found by mass lie on its side."""
+        beside = ROUND_OFF * (self.upper - self.lower)
+        found = np.maximum(self.density(x - beside), self.density(x + beside))
+        return np.maximum(found, SMALLEST_DENSITY)
+
     def log_masses(self, edges: np.ndarray) -> np.ndarray:
         """Logarithms of the masses between consecutive edges; -inf where there is none."""
         half = 0.5 * np.diff(edges)
@@ -69,6 +77,11 @@ class Distribution:
         """The distribution function."""
         k = self._panel(x)
         return self._below[k] + self._integral(self.edges[k], x)
+
+    def mass_above(self, x: np.ndarray) -> np.ndarray:
+        """One less the distribution function, with all digits where that is small."""
+        k = self._panel(x)
+        return self._above[k + 1] + self._integral(x, self.edges[k + 1])
 
     def quantile(self, below: np.ndarray, above: np.ndarray) -> np.ndarray:
         """The position with these masses below and above it: whichever is smaller decides."""

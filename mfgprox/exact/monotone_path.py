@@ -87,8 +87,11 @@ class MonotonePath:
     def _terminal(self, x: np.ndarray, y: np.ndarray, k: np.ndarray) -> np.ndarray:
         """U_1 at y on the piece k, in the gauge epsilon f'(R/Q)."""
         way, width = y - self.y[k], self.y[k + 1] - self.y[k]
-        bend = np.divide(way, width, out=np.zeros_like(way), where=width > 0.0)
-        smooth = way * (self.slope[k] + 0.5 * bend * (self.slope[k + 1] - self.slope[k]))
+        s = np.divide(way, width, out=np.zeros_like(way), where=width > 0.0)
+        rise, first, last = self.U[k + 1] - self.U[k], self.slope[k], self.slope[k + 1]
+        # The cubic with these values and slopes at both knots.
+        smooth = s * s * (3.0 - 2.0 * s) * rise
+        smooth += way * (1.0 - s) * ((1.0 - s) * first - s * last)
         jump = np.abs(self.y[k] - x) ** self.p - np.abs(y - x) ** self.p
         return self.U[k] + np.where(self.x[k + 1] > self.x[k], smooth, jump)
 
@@ -163,11 +166,15 @@ def _graph(problem: ConvexProblem, state: State) -> tuple[np.ndarray, np.ndarray
     corners_x = [P.lower, P.lower, a, b, P.upper, P.upper]
     corners_y = [P.lower, mesh.left[0], mesh.left[0], mesh.right[-1], mesh.right[-1], P.upper]
     xs, ys = np.concatenate([*x, corners_x]), np.concatenate([*y, corners_y])
-    xs, ys = np.maximum(xs, P.lower), np.maximum(ys, P.lower)
-    order = np.argsort(xs + ys, kind="stable")
-    xs, ys = np.maximum.accumulate(xs[order]), np.maximum.accumulate(ys[order])
-    keep = np.append(True, (np.diff(xs) > 0.0) | (np.diff(ys) > 0.0))
-    return xs[keep], ys[keep]
+    return increasing(np.maximum(xs, P.lower), np.maximum(ys, P.lower))[:2]
+
+
+def increasing(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The knots in their order along the graph, none twice, and which of the given they are."""
+    order = np.argsort(x + y, kind="stable")
+    x, y = np.maximum.accumulate(x[order]), np.maximum.accumulate(y[order])
+    keep = np.append(True, (np.diff(x) > 0.0) | (np.diff(y) > 0.0))
+    return x[keep], y[keep], order[keep]
 
 
 def _tails(problem: ConvexProblem, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
