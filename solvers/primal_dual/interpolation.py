@@ -1,4 +1,4 @@
-"""From one grid to another over the same box: local cubic interpolation, axis by axis."""
+"""From one grid to another: local cubic interpolation, axis by axis."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ def along(matrix: scipy.sparse.csr_matrix, values: np.ndarray, axis: int) -> np.
 def in_space(values: np.ndarray, old: Grid, new: Grid) -> np.ndarray:
     """values (time, *old.shape) at cell centres -> (time, *new.shape)."""
     for axis in range(new.dimension):
-        if old.cells[axis] != new.cells[axis]:
-            matrix = cubic(old.centers(axis), new.centers(axis))
+        before, after = old.centers(axis), new.centers(axis)
+        if not np.array_equal(before, after):
+            matrix = cubic(before, after)
             values = along(matrix, values, values.ndim - 1 - axis)
     return np.ascontiguousarray(values)
 

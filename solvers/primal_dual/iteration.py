@@ -72,11 +72,14 @@ def cold(d: Discretisation) -> Iterate:
     return Iterate(rho, zero, d.empty_copies(), zero.copy(), np.zeros(d.cells), weight)
 
 
-def from_fields(d: Discretisation, steps: Steps, rho: np.ndarray, U: np.ndarray) -> Iterate:
-    """The iterate at which density rho (K + 1, N) and potential U (K, N) would be optimal."""
+def from_fields(
+    d: Discretisation, steps: Steps, rho: np.ndarray, U: np.ndarray, floor: float
+) -> Iterate:
+    """The iterate at which density rho (K + 1, N) and potential U (K, N) would be optimal, in the
+    metric of that density with this floor."""
     H = d.hamiltonian(U)
     copies = d.empty_copies()
-    weight = metric(d, rho, steps.floor)
+    weight = metric(d, rho, floor)
     over(staggered.driven_copies, d.slabs, d.work, U, rho, *d.cost, *d.geometry, copies)
     over(
         staggered.shift_copies, d.slabs, d.work, U, 1.0 / steps.sigma, weight, 0.0, weight,
@@ -110,6 +113,16 @@ def project(d: Discretisation, it: Iterate, steps: Steps, phi: np.ndarray) -> np
     it.poisson.solve(phi, residual, steps.projection)
     over(staggered.project_density, d.slabs, d.work, phi, it.weight, rho)
     return rho
+
+
+def pair_of(
+    d: Discretisation, it: Iterate, steps: Steps, phi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """rho (K + 1, N) and flux (axes, K, N) of x+; improves phi in place as `project` does."""
+    rho = project(d, it, steps, phi)
+    flux = np.empty((len(d.axes), d.slabs, d.cells))
+    over(staggered.projected_flux, d.slabs, d.work, phi, it.weight, it.copies, *d.geometry, flux)
+    return rho, flux
 
 
 def advance(d: Discretisation, it: Iterate, steps: Steps) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mfgprox.solution import Certificate, Solution
-from mfgprox.solvers.primal_dual.certificate import ENVELOPE
+from mfgprox.solvers.primal_dual.chain import ENVELOPE
 from mfgprox.solvers.primal_dual.discretisation import Discretisation
 from mfgprox.solvers.primal_dual.interpolation import in_space
 from mfgprox.solvers.primal_dual.state import State, discrete_value
@@ -43,6 +43,9 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
     U = (lower.U * d.unit).reshape(-1, *grid.shape)
     R = _minimiser(d, state)
     value, error = _estimate(d, state)
+    notes = list(state.notes)
+    if state.start is not None:
+        notes.append(state.start.origin.confirmation(problem.epsilon, value, error))
     # What is reported belongs to the R that is returned, not to rho(·, 1) of the feasible pair.
     information = problem.divergence.between(R, problem.log_Q, grid.cell_volume)
     return Solution(
@@ -62,6 +65,7 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
         transport_cost=upper.transport * d.unit,
         information_divergence=information,
         history=outcome.history,
+        notes=tuple(notes),
     )
 
 
@@ -78,7 +82,9 @@ def _estimate(d: Discretisation, state: State) -> tuple[float, float]:
     if not state.values:  # one grid tells nothing of its discretisation error
         return fine, math.inf
     difference = abs(fine - state.values[-1] * d.unit)
-    share = _refinement(state) ** 2 - 1.0 if _second_order(state) else 1.0
+    # From a start the coarse grids are not solved well enough to tell an order.
+    regular = state.start is None and _second_order(state)
+    share = _refinement(state) ** 2 - 1.0 if regular else 1.0
     return fine, difference / share + gap
 
 
@@ -113,7 +119,7 @@ def _minimiser(d: Discretisation, state: State) -> np.ndarray:
         return problem.divergence.gibbs(U, problem.log_Q, problem.epsilon, grid.cell_volume)[0]
 
     fine = (state.lower.U[-1] * d.unit).reshape(grid.shape)
-    if len(state.terminals) < 2 or not problem.smooth:
+    if len(state.terminals) < 2 or not problem.smooth or state.start is not None:
         return gibbs(fine)
     levels = zip(state.terminals[-2:], state.cells[-3:-1], strict=True)
     coarser, coarse = (_on_finest(d, values, cells) for values, cells in levels)

@@ -17,11 +17,11 @@ from mfgprox.divergence import Proximable
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import Record, Unsuitable
-from mfgprox.solvers.primal_dual import certificate
+from mfgprox.solvers.primal_dual.certificate import at_rest, certificate
 from mfgprox.solvers.primal_dual.discretisation import Discretisation
-from mfgprox.solvers.primal_dual.iteration import Steps, advance, project, reweight
+from mfgprox.solvers.primal_dual.iteration import Steps, advance, reweight
 from mfgprox.solvers.primal_dual.result import Outcome, assemble
-from mfgprox.solvers.primal_dual.state import State, begin, present, refine
+from mfgprox.solvers.primal_dual.state import State, begin, begin_again, present, refine
 from mfgprox.tolerance import Status, Tolerance
 
 REWEIGHT_COLD = (30, 60, 90, 120)
@@ -34,6 +34,15 @@ the minimiser is extrapolated from grids that must have converged for it."""
 FIRST_CERTIFICATE = {1: 140}
 """On the last grid the minimiser converges later than the value: nothing is certified, and so
 nothing ended, before so many steps on it, by dimension."""
+HOPELESS = 0.2
+"""A start whose discrete gap is a larger share of the value is not used."""
+NEAR = 1e-3
+"""A start serves on the next grid while its relative gap, in units of what a factor of two in width
+makes of its own error there, is no larger."""
+WARM_STEPS = 3
+"""Steps from the start on a grid but the last: they halve its gap there."""
+WARM_CERTIFICATES = (2, 4, 7)
+"""Steps on the last grid after which a solve from a start is certified besides the usual ones."""
 PATIENCE = 300
 """Steps without a smaller gap after which a solve has stalled."""
 
@@ -85,21 +94,67 @@ class PrimalDual:
         return begin(problem, start, self.steps)
 
     def step(self, problem: Problem, state: State, tolerance: Tolerance) -> Record:
-        """One over-relaxed step on the present grid; goes on to the next grid when done."""
+        """One over-relaxed step on the present grid; goes on to the next grid when done.
+
+        A start is certified before the first step on each grid.
+        """
+        if state.start is not None and state.steps == 0:
+            known = self._start_known(problem, state, tolerance)
+            if known is not None:
+                return known
         d = present(problem, state)
-        cold = state.level == 0 and state.levels > 1
-        if state.steps in (REWEIGHT_COLD if state.level == 0 else REWEIGHT):
+        cold = state.level == 0 and state.start is None and state.levels > 1
+        if state.steps in (REWEIGHT_COLD if cold else REWEIGHT):
             reweight(d, state.iterate, self.steps)
         residual = advance(d, state.iterate, self.steps)
         state.steps += 1
         level, primal, dual = state.level, math.nan, math.nan
-        done = state.steps >= (self.coarsest_iterations if cold else self._steps_between(d))
-        if self._due(d, state.steps) if state.last else done:
+        done = state.steps >= self._wanted(d, state, cold)
+        if self._due(d, state) if state.last else done:
             primal, dual = certify(d, state, self.steps, self._interval(state.steps))
         stalled = state.last and state.idle >= PATIENCE
-        if done and not state.last:
+        if done and not state.last and self._start_serves(state, tolerance):
             refine(problem, state, self.steps)
         return Record(level, state.levels, primal, dual, residual, stalled=stalled)
+
+    def _start_known(self, problem: Problem, state: State, tolerance: Tolerance) -> Record | None:
+        """The certificate of the start on the present grid, where it ends the solve or the use of
+        the start; None to go on from it."""
+        try:
+            primal, dual = certify(present(problem, state), state, self.steps)
+        except FloatingPointError:
+            primal, dual = math.inf, 0.0
+        record = Record(state.level, state.levels, primal, dual)
+        gap = record.gap / primal if primal > 0.0 else 0.0
+        if state.level == 0 and not gap <= HOPELESS:
+            begin_again(problem, state, self.steps, f"its discrete gap is {gap:.0%} of the value")
+            return Record(0, state.levels, residual=math.nan)
+        ends = state.last and tolerance.met(record.gap, record.dual)
+        return record if ends else None
+
+    def _start_serves(self, state: State, tolerance: Tolerance) -> bool:
+        """Whether the next grid may begin: from the start if that is near the optimum here, else
+        once this grid is solved."""
+        if state.start is None:
+            return True
+        assert state.upper is not None and state.lower is not None
+        gap = (state.upper.value - state.lower.value) / abs(state.upper.value or 1.0)
+        near = max(NEAR, 5.0 * tolerance.rtol) * 4.0 ** (state.levels - 1 - state.level)
+        if gap <= near:
+            return True
+        cells = " × ".join(map(str, state.cells[state.level]))
+        state.notes.append(
+            f"the start, {state.start.origin}, served on grids up to {cells} cells only: there its "
+            f"discrete gap was {gap:.1e}"
+        )
+        state.start = None
+        return False
+
+    def _wanted(self, d: Discretisation, state: State, cold: bool) -> int:
+        """Steps on a grid but the last."""
+        if state.start is not None:
+            return WARM_STEPS
+        return self.coarsest_iterations if cold else self._steps_between(d)
 
     def _steps_between(self, d: Discretisation) -> int:
         return self.iterations or STEPS.get(len(d.axes), OTHER_STEPS)
@@ -107,10 +162,12 @@ class PrimalDual:
     def _interval(self, steps: int) -> int:
         return self.certify << max(0, (steps // (10 * self.certify)).bit_length() - 1)
 
-    def _due(self, d: Discretisation, steps: int) -> bool:
+    def _due(self, d: Discretisation, state: State) -> bool:
         """Whether to certify on the last grid after so many steps on it."""
-        first = FIRST_CERTIFICATE.get(len(d.axes), 0)
-        return steps >= first and steps % self._interval(steps) == 0
+        if state.start is not None and state.steps in WARM_CERTIFICATES:
+            return True
+        first = 0 if state.start is not None else FIRST_CERTIFICATE.get(len(d.axes), 0)
+        return state.steps >= first and state.steps % self._interval(state.steps) == 0
 
     def finish(
         self,
@@ -134,14 +191,11 @@ def certify(
 ) -> tuple[float, float]:
     """Primal and dual value in the problem's units, the best on this grid so far; interval: steps
     since the last time."""
-    phi = state.iterate.phi.copy()
-    rho = np.maximum(project(d, state.iterate, steps, phi), 0.0)
-    u = -steps.sigma * phi
-    upper = certificate.upper(d, state.iterate, steps)
-    damping = certificate.damping_around(d, rho, u)
-    lower = certificate.lower(d, u, damping, certificate.envelope(upper.rho))
+    fresh = state.start is not None and state.steps == 0
+    u = state.start.potential(d) if state.start is not None and fresh else None
+    upper, lower = certificate(d, state.iterate, steps, u)
     if state.upper is None or state.lower is None:
-        state.upper, state.lower = certificate.at_rest(d)
+        state.upper, state.lower = at_rest(d)
     better_above = upper.value < state.upper.value
     better_below = lower.value > state.lower.value
     if better_above:

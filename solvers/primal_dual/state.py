@@ -11,10 +11,12 @@ from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import TRANSIENT
-from mfgprox.solvers.primal_dual.certificate import Lower, Upper
+from mfgprox.solvers.primal_dual.chain import Lower
 from mfgprox.solvers.primal_dual.discretisation import Discretisation, length_scale
-from mfgprox.solvers.primal_dual.interpolation import in_space, in_time
+from mfgprox.solvers.primal_dual.feasible import Upper
+from mfgprox.solvers.primal_dual.fields import Start, U_on, fields_of, half_times, rho_on
 from mfgprox.solvers.primal_dual.iteration import Iterate, Steps, cold, from_fields
+from mfgprox.solvers.warm import Useless, not_used
 
 COARSEST_CELLS = 24
 """No axis of the coarsest grid has more cells."""
@@ -28,7 +30,7 @@ class State:
 
     upper, lower: the best certificates on this grid; values: estimates of the discrete
     values of the grids before; terminals: their terminal potentials (N,); idle: steps since one
-    improved.
+    improved. start: where the grids begin that are not reached from a coarser one.
     """
 
     cells: list[tuple[int, ...]]
@@ -42,6 +44,8 @@ class State:
     values: list[float] = field(default_factory=list)
     terminals: list[np.ndarray] = field(default_factory=list)
     idle: int = 0
+    start: Start | None = None
+    notes: list[str] = field(default_factory=list)
     discretisation: Discretisation | None = field(default=None, metadata=TRANSIENT)
 
     @property
@@ -54,16 +58,32 @@ class State:
 
 
 def begin(problem: Problem, start: Solution | None, steps: Steps) -> State:
-    """Cold on the coarsest grid, or from a solution on the problem's own."""
-    grids = nested(problem.grid) if start is None else [problem.grid]
+    """Cold on the coarsest grid. From a solution on the two or three finest grids, of which the
+    coarser ones tell the discretisation error."""
+    grids = nested(problem.grid)
     usable = [g for g in grids[:-1] if _samples(problem, g)] + grids[-1:]
+    fields, notes = None, []
+    if start is not None:
+        try:
+            fields = fields_of(problem, start)
+            usable = [g for g in usable[-3:-2] if max(g.cells) >= COARSEST_CELLS] + usable[-2:]
+        except Useless as error:
+            notes.append(not_used(start.solver, str(error)))
     unit = length_scale(problem)
     first = Discretisation(_on(problem, usable[0]), unit)
-    iterate = cold(first) if start is None else _from_solution(first, start, steps)
+    iterate = cold(first) if fields is None else fields.on(first, steps)
     return State(
         [g.cells for g in usable], [g.time_steps for g in usable], unit, 0, iterate,
-        discretisation=first,
+        start=fields, notes=notes, discretisation=first,
     )  # fmt: skip
+
+
+def begin_again(problem: Problem, state: State, steps: Steps, reason: str) -> None:
+    """Forget the start: cold on the coarsest grid."""
+    assert state.start is not None
+    fresh = begin(problem, None, steps)
+    fresh.notes = [*state.notes, not_used(state.start.origin.solver, reason)]
+    state.__dict__.update(fresh.__dict__)
 
 
 def present(problem: Problem, state: State) -> Discretisation:
@@ -75,7 +95,7 @@ def present(problem: Problem, state: State) -> Discretisation:
 
 
 def refine(problem: Problem, state: State, steps: Steps) -> None:
-    """Go on to the next grid, starting from the fields of this one."""
+    """Go on to the next grid, from the start or else from the fields of this one."""
     old = present(problem, state)
     fields = state.iterate
     if state.upper is not None and state.lower is not None:
@@ -86,9 +106,13 @@ def refine(problem: Problem, state: State, steps: Steps) -> None:
     state.level += 1
     state.discretisation = None
     new = present(problem, state)
-    rho = _rho_on(new, fields.rho, old.problem.grid)
-    U = _U_on(new, -steps.sigma * fields.phi, _half_times(old.slabs), old.problem.grid)
-    state.iterate = from_fields(new, steps, rho, U)
+    if state.start is not None:
+        state.iterate = state.start.on(new, steps)
+    else:
+        grid, half = old.problem.grid, half_times(old.slabs)
+        rho = rho_on(new, fields.rho, grid)
+        U = U_on(new, -steps.sigma * fields.phi, half, grid)
+        state.iterate = from_fields(new, steps, rho, U, steps.floor)
     state.steps = state.idle = 0
     state.upper = state.lower = None
 
@@ -120,33 +144,3 @@ def _samples(problem: Problem, grid: Grid) -> bool:
     except DensityError:
         return False
     return True
-
-
-def _half_times(slabs: int) -> np.ndarray:
-    return (np.arange(slabs) + 0.5) / slabs
-
-
-def _rho_on(d: Discretisation, rho: np.ndarray, grid: Grid) -> np.ndarray:
-    """Densities (levels, N) of another grid on this one: >= 0, mass one, P at time 0."""
-    times = np.arange(len(rho)) / (len(rho) - 1)
-    new = d.problem.grid
-    values = in_time(rho.reshape(len(rho), *grid.shape), times, new.times)
-    values = np.maximum(in_space(values, grid, new).reshape(len(new.times), -1), 0.0)
-    values[-1] *= d.allowed
-    if not values[-1].any():
-        values[-1] = d.allowed
-    values[0] = d.P
-    return values / (values.sum(axis=1, keepdims=True) * new.cell_volume)
-
-
-def _U_on(d: Discretisation, U: np.ndarray, times: np.ndarray, grid: Grid) -> np.ndarray:
-    """Potentials (times, N) of another grid between the levels of this one, (K, N)."""
-    values = in_time(U.reshape(len(U), *grid.shape), times, _half_times(d.slabs))
-    return in_space(values, grid, d.problem.grid).reshape(d.slabs, -1)
-
-
-def _from_solution(d: Discretisation, start: Solution, steps: Steps) -> Iterate:
-    grid = start.problem.grid
-    rho = _rho_on(d, start.rho, grid)
-    U = _U_on(d, start.U / d.unit, np.linspace(0.0, 1.0, len(start.U)), grid)
-    return from_fields(d, steps, rho, U)

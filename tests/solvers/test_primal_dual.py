@@ -144,16 +144,6 @@ def test_stopped_on_any_grid_it_still_has_a_solution(limit):
     assert continuity_error(solution) < 1e-10
 
 
-def test_warm_start_needs_the_last_grid_only():
-    problem = gaussians(128, 16, 2.0)
-    cold = solved(problem)
-    nearby = Problem(*problem.densities, epsilon=2.2, grid=problem.grid.with_cells((100,), 12))
-    warm = iterate(PrimalDual(), nearby, Tolerance(max_iterations=200), start=cold)
-    assert warm.status is Status.CONVERGED
-    assert set(warm.history["level"]) == {0.0}
-    assert warm.divergence == pytest.approx(exact_answer(nearby).divergence, rel=2e-3)
-
-
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="relaxation"):
         PrimalDual(relaxation=2.0)
