@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mfgprox.kernels.quintic import jet, six, spline_weights
+from mfgprox.kernels.quintic import BLOCK, block_sum, block_weights, jet
 
 HALO = 2
 PARTS = 5
@@ -23,40 +23,54 @@ MASS, COST, INFORMATION, CLAMPED, GIBBS = range(PARTS)
 
 
 @njit(cache=True)
-def _spline(c, n, ux, uy, uz, w):
-    """Value and slopes (x, y, z, per cell) of a spline; arguments as `jet`."""
-    ix = spline_weights(ux, n[0], w[0])
-    iy = spline_weights(uy, n[1], w[1])
-    iz = spline_weights(uz, n[2], w[2])
-    f, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
-    w0, w1 = w[0, 0], w[0, 1]
-    for k in range(6 if n[2] > 1 else 1):
-        g, gx, gy = 0.0, 0.0, 0.0
-        for l in range(6 if n[1] > 1 else 1):
-            if n[0] > 1:
-                r = c[iz + k, iy + l, ix : ix + 6]
-                v, s = six(w0, r), six(w1, r)
-            else:
-                v, s = c[iz + k, iy + l, 0], 0.0
-            g += w[1, 0, l] * v
-            gx += w[1, 0, l] * s
-            gy += w[1, 1, l] * v
-        f += w[2, 0, k] * g
-        fx += w[2, 0, k] * gx
-        fy += w[2, 0, k] * gy
-        fz += w[2, 1, k] * g
-    return f, fx, fy, fz
+def _images(chi, row, n, d, x0, y, z, box, H, g, constant, cell, u):
+    """Of cells x0, x0 + 1, … of a row: cell[0:3] = S(y) - y, cell[3] = psi, u (3, …) = S(y) and
+    cell[6], whether that lies in the box.
+
+    chi (count,), row (10, count) of `_row`; S - y in units of length, S in units of cells.
+    """
+    h = box[1]
+    wy = box[0, 1] + (y + 0.5) * h[1] - box[2, 1]
+    wz = box[0, 2] + (z + 0.5) * h[2] - box[2, 2]
+    dx, dy, dz, psi = cell[0], cell[1], cell[2], cell[3]
+    for j in range(chi.size):
+        wx = box[0, 0] + (x0 + j + 0.5) * h[0] - box[2, 0]
+        tx = H[0, 0] * wx + H[0, 1] * wy + H[0, 2] * wz
+        ty = H[1, 0] * wx + H[1, 1] * wy + H[1, 2] * wz
+        tz = H[2, 0] * wx + H[2, 1] * wy + H[2, 2] * wz
+        quadratic = (0.5 * tx + g[0]) * wx + (0.5 * ty + g[1]) * wy + (0.5 * tz + g[2]) * wz
+        psi[j] = chi[j] + constant + quadratic
+        dx[j] = -0.5 * (row[0, j] + g[0] + tx)
+        dy[j] = -0.5 * (row[1, j] + g[1] + ty) if d > 1 else 0.0
+        dz[j] = -0.5 * (row[2, j] + g[2] + tz) if d > 2 else 0.0
+        ux, uy, uz = x0 + j + dx[j] / h[0], y + dy[j] / h[1], z + dz[j] / h[2]
+        u[0, j], u[1, j], u[2, j] = ux, uy, uz
+        inside = (ux >= -0.5) & (ux <= n[0] - 0.5) & (uy >= -0.5) & (uy <= n[1] - 0.5)
+        cell[6, j] = inside & (uz >= -0.5) & (uz <= n[2] - 0.5)
 
 
 @njit(cache=True)
-def _continued(c, n, ux, uy, uz, w):
-    """The spline; outside the box its second-order expansion at the wall, concave on the axes."""
+def _shares(log_Q, weight, cell, epsilon, kind, alpha, scale, near):
+    """cell[4] = log of the Gibbs density, cell[5] = how much of the equation is kept, not clipped;
+    whether any cell keeps some of it."""
+    used = False
+    for j in range(log_Q.size):
+        _, _, gibbs = marginal(0.0, -cell[3, j] / epsilon, kind, alpha, scale)
+        gibbs = min(log_Q[j] + gibbs, near[2] + ABOVE)
+        cell[4, j] = gibbs
+        cell[5, j] = (max(weight[j], gibbs - near[2]) - near[0]) / (near[1] - near[0])
+        used = used or cell[5, j] > 0.0
+    return used
+
+
+@njit(cache=True)
+def _beyond(c, n, ux, uy, uz):
+    """Value and slopes of a spline beyond the box: its second-order expansion at the wall, concave
+    on the axes."""
     px = min(max(ux, -0.5), n[0] - 0.5)
     py = min(max(uy, -0.5), n[1] - 0.5)
     pz = min(max(uz, -0.5), n[2] - 0.5)
-    if px == ux and py == uy and pz == uz:
-        return _spline(c, n, ux, uy, uz, w)
-    f, fx, fy, fz, xx, yy, zz, xy, xz, yz = jet(c, n, px, py, pz, w)
+    f, fx, fy, fz, xx, yy, zz, xy, xz, yz = jet(c, n, px, py, pz, np.empty((3, 3, 6)))
     dx, dy, dz = ux - px, uy - py, uz - pz
     bx = min(xx, 0.0) * dx + xy * dy + xz * dz
     by = xy * dx + min(yy, 0.0) * dy + yz * dz
@@ -251,36 +265,36 @@ def linearise(
     far = near[3]
     kind, alpha, scale = int(law[0]), law[1], law[2]
     row = np.empty((10, nx))
+    cell, u = np.empty((7, BLOCK)), np.empty((3, BLOCK))
+    corner, weights = np.empty((3, BLOCK), np.int64), np.empty((3, 12, BLOCK))
     scratch = np.empty((3, 3, 3))
-    w = np.empty((3, 3, 6))
+    flat, many = log_P.reshape(log_P.size), (log_P.shape[2], log_P.shape[1], log_P.shape[0])
     for index in range(first, last):
         z, y = index // ny, index % ny
+        entries, F, R = coefficients[:, z, y], rhs[z, y], log_R[z, y]
         _row(p, z, y, halo, n, h, row)
-        parts[index, :] = 0.0
-        wy = box[0, 1] + (y + 0.5) * h[1] - box[2, 1]
-        wz = box[0, 2] + (z + 0.5) * h[2] - box[2, 2]
+        moved, cost, information, clamped, total = 0.0, 0.0, 0.0, 0.0, 0.0
         for x in range(nx):
-            wx = box[0, 0] + (x + 0.5) * h[0] - box[2, 0]
-            tx = H[0, 0] * wx + H[0, 1] * wy + H[0, 2] * wz
-            ty = H[1, 0] * wx + H[1, 1] * wy + H[1, 2] * wz
-            tz = H[2, 0] * wx + H[2, 1] * wy + H[2, 2] * wz
-            chi = p[z + halo[2], y + halo[1], x + halo[0]]
-            psi = chi + constant + (0.5 * tx + g[0]) * wx + (0.5 * ty + g[1]) * wy
-            psi += (0.5 * tz + g[2]) * wz
-            dx, dy, dz = -0.5 * (row[0, x] + g[0] + tx), 0.0, 0.0
-            if d > 1:
-                dy = -0.5 * (row[1, x] + g[1] + ty)
-            if d > 2:
-                dz = -0.5 * (row[2, x] + g[2] + tz)
-            _, _, gibbs = marginal(0.0, -psi / epsilon, kind, alpha, scale)
-            gibbs = min(log_Q[z, y, x] + gibbs, near[2] + ABOVE)
-            share = (max(weight[z, y, x], gibbs - near[2]) - near[0]) / (near[1] - near[0])
+            j = x % BLOCK
+            if j == 0:
+                count = min(BLOCK, nx - x)
+                chi = p[z + halo[2], y + halo[1], x + halo[0] : x + halo[0] + count]
+                _images(chi, row[:, x : x + count], n, d, x, y, z, box, H, g, constant, cell, u)
+                used = _shares(
+                    log_Q[z, y, x : x + count], weight[z, y, x : x + count], cell, epsilon, kind,
+                    alpha, scale, near,
+                )  # fmt: skip
+                for a in range(3 if used else 0):
+                    block_weights(u[a, :count], n[a], corner[a], weights[a])
+            dx, dy, dz, psi = cell[0, j], cell[1, j], cell[2, j], cell[3, j]
+            gibbs, share = cell[4, j], cell[5, j]
+            here = p[z + halo[2], y + halo[1], x + halo[0]]
             if not share > 0.0:
-                log_R[z, y, x] = -np.inf
-                rhs[z, y, x] = 0.5 * row[9, x] - far * chi
-                coefficients[:, z, y, x] = 0.0
-                coefficients[0 : 2 * d : 2, z, y, x] = 0.5
-                coefficients[2 * d, z, y, x] = far
+                R[x] = -np.inf
+                F[x] = 0.5 * row[9, x] - far * here
+                entries[:, x] = 0.0
+                entries[0 : 2 * d : 2, x] = 0.5
+                entries[2 * d, x] = far
                 continue
             theta = share * share * (3.0 - 2.0 * share) if share < 1.0 else 1.0
             rest = 1.0 - theta
@@ -294,28 +308,35 @@ def linearise(
                 delta,
                 scratch,
             )
-            f, fx, fy, fz = _continued(log_P, n, x + dx / h[0], y + dy / h[1], z + dz / h[2], w)
-            log_R[z, y, x] = det + f
-            F, slope, _ = marginal(det + f - log_Q[z, y, x], -psi / epsilon, kind, alpha, scale)
-            rhs[z, y, x] = -theta * F + rest * (0.5 * row[9, x] - far * chi)
+            if cell[6, j] > 0.0:
+                f, fx, fy, fz = block_sum(flat, many, j, corner, weights)
+            else:
+                f, fx, fy, fz = _beyond(log_P, n, u[0, j], u[1, j], u[2, j])
+            R[x] = det + f
+            excess, slope, _ = marginal(
+                det + f - log_Q[z, y, x], -psi / epsilon, kind, alpha, scale
+            )
+            F[x] = -theta * excess + rest * (0.5 * row[9, x] - far * here)
             t = 0.5 * theta
-            coefficients[0, z, y, x] = t * ixx + 0.5 * rest
-            coefficients[1, z, y, x] = t * fx / h[0]
+            entries[0, x] = t * ixx + 0.5 * rest
+            entries[1, x] = t * fx / h[0]
             if d > 1:
-                coefficients[2, z, y, x] = t * iyy + 0.5 * rest
-                coefficients[3, z, y, x] = t * fy / h[1]
-                coefficients[2 * d + 1, z, y, x] = t * ixy
+                entries[2, x] = t * iyy + 0.5 * rest
+                entries[3, x] = t * fy / h[1]
+                entries[2 * d + 1, x] = t * ixy
             if d > 2:
-                coefficients[4, z, y, x] = t * izz + 0.5 * rest
-                coefficients[5, z, y, x] = t * fz / h[2]
-                coefficients[2 * d + 2, z, y, x] = t * ixz
-                coefficients[2 * d + 3, z, y, x] = t * iyz
-            coefficients[2 * d, z, y, x] = theta * slope / epsilon + far * rest
-            mass = np.exp(min(log_R[z, y, x], 600.0))
-            parts[index, MASS] += mass
-            parts[index, COST] += mass * (dx * dx + dy * dy + dz * dz)
-            parts[index, INFORMATION] += mass * (log_R[z, y, x] - log_Q[z, y, x])
+                entries[4, x] = t * izz + 0.5 * rest
+                entries[5, x] = t * fz / h[2]
+                entries[2 * d + 2, x] = t * ixz
+                entries[2 * d + 3, x] = t * iyz
+            entries[2 * d, x] = theta * slope / epsilon + far * rest
+            mass = np.exp(min(R[x], 600.0))
+            moved += mass
+            cost += mass * (dx * dx + dy * dy + dz * dz)
+            information += mass * (R[x] - log_Q[z, y, x])
             wanted = np.exp(min(gibbs, 600.0))
-            parts[index, GIBBS] += wanted
+            total += wanted
             if below > 0:
-                parts[index, CLAMPED] += wanted
+                clamped += wanted
+        parts[index, MASS], parts[index, COST], parts[index, INFORMATION] = moved, cost, information
+        parts[index, CLAMPED], parts[index, GIBBS] = clamped, total

@@ -128,10 +128,7 @@ def jet(c, n, ux, uy, uz, w):
 
 @njit(cache=True)
 def block_weights(u, n, first, w):
-    """`spline_weights` of many places at once: first (many,), w (12, many), values, then slopes.
-
-    Source of the speed: the loop has no branch, and its vectors are whole.
-    """
+    """`spline_weights` of many places at once: first (many,), w (12, many), values, then slopes."""
     if n == 1:
         first[:] = 0
         w[:, :] = 0.0
@@ -140,7 +137,9 @@ def block_weights(u, n, first, w):
     w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]
     s0, s1, s2, s3, s4, s5 = w[6], w[7], w[8], w[9], w[10], w[11]
     for j in range(u.size):
-        i = min(max(np.floor(u[j]), 0.0), n - 2.0)
+        i = np.floor(u[j])
+        i = i if i > 0.0 else 0.0  # nan becomes 0: its results are nan, not out of bounds
+        i = i if i < n - 2.0 else n - 2.0
         first[j] = int(i)
         a = u[j] - i
         b = 1.0 - a
@@ -164,25 +163,35 @@ def block_weights(u, n, first, w):
 
 
 @njit(cache=True)
-def block_sum(c, j, first, w):
-    """Value and slopes x, y, z, per cell, at place j of a block: first (3, BLOCK), w (3, 12, …)."""
-    ix, iy, iz = first[0, j], first[1, j], first[2, j]
-    nz, ny, nx = c.shape
+def block_sum(c, many, j, first, w):
+    """Value and slopes x, y, z, per cell, at place j of a block: first (3, BLOCK), w (3, 12, …).
+
+    c: the coefficients, flat; many (3,): how many there are per axis.
+    """
     f, fx, fy, fz = 0.0, 0.0, 0.0, 0.0
-    for k in range(6 if nz > 1 else 1):
+    a0, a1, a2, a3, a4, a5 = w[0, 0, j], w[0, 1, j], w[0, 2, j], w[0, 3, j], w[0, 4, j], w[0, 5, j]
+    b0, b1, b2, b3, b4, b5 = (
+        w[0, 6, j],
+        w[0, 7, j],
+        w[0, 8, j],
+        w[0, 9, j],
+        w[0, 10, j],
+        w[0, 11, j],
+    )
+    for k in range(6 if many[2] > 1 else 1):
+        start = ((first[2, j] + k) * many[1] + first[1, j]) * many[0] + first[0, j]
         g, gx, gy = 0.0, 0.0, 0.0
-        for l in range(6 if ny > 1 else 1):
-            if nx > 1:
-                r = c[iz + k, iy + l, ix : ix + 6]
-                v = w[0, 0, j] * r[0] + w[0, 1, j] * r[1] + w[0, 2, j] * r[2]
-                v += w[0, 3, j] * r[3] + w[0, 4, j] * r[4] + w[0, 5, j] * r[5]
-                s = w[0, 6, j] * r[0] + w[0, 7, j] * r[1] + w[0, 8, j] * r[2]
-                s += w[0, 9, j] * r[3] + w[0, 10, j] * r[4] + w[0, 11, j] * r[5]
+        for l in range(6 if many[1] > 1 else 1):
+            if many[0] > 1:
+                r = c[start : start + 6]
+                v = (a0 * r[0] + a1 * r[1] + a2 * r[2]) + (a3 * r[3] + a4 * r[4] + a5 * r[5])
+                s = (b0 * r[0] + b1 * r[1] + b2 * r[2]) + (b3 * r[3] + b4 * r[4] + b5 * r[5])
             else:
-                v, s = c[iz + k, iy + l, 0], 0.0
+                v, s = c[start], 0.0
             g += w[1, l, j] * v
             gx += w[1, l, j] * s
             gy += w[1, 6 + l, j] * v
+            start += many[0]
         f += w[2, k, j] * g
         fx += w[2, k, j] * gx
         fy += w[2, k, j] * gy
