@@ -153,7 +153,7 @@ TRAFFIC = {
     "monge_ampere.linearise": Traffic(linearise, work="a quintic spline, 1 log and 2 exp"),
     "conjugate.conjugate": Traffic(conjugate, "node", "2–3 Newton steps on a quintic spline"),
     "spline_fit.solve_splines": Traffic(solve_splines, work="recurrences along lines"),
-    "transforms.quadratic_lines": Traffic(lines, work="a branchy envelope, divisions"),
+    "transforms.quadratic_axis": Traffic(lines, work="a branchy envelope, divisions"),
     "spline.polish": Traffic(polish, "node", "Newton on a cubic spline from two starts"),
     "spline.polish_threaded": Traffic(polish, "node", "Newton on a cubic spline from two starts"),
     "spline.spline_points": Traffic(spline_points, "node", "a cubic spline with its jet"),

@@ -14,8 +14,16 @@ import numpy as np
 from scipy.linalg import solve_banded
 
 from mfgprox.cost import Cost
+from mfgprox.kernels.quintic import spline_lines
 from mfgprox.kernels.spline import polish, polish_threaded
-from mfgprox.kernels.transforms import euclidean_pairs, power_lines, quadratic_lines
+from mfgprox.kernels.threads import over
+from mfgprox.kernels.transforms import (
+    COLUMNS,
+    composed,
+    euclidean_pairs,
+    power_lines,
+    quadratic_axis,
+)
 
 THREADED_NODES = 30_000
 
@@ -31,9 +39,30 @@ def c_transform(
     f = -np.asarray(psi, float)
     if np.isnan(f).any() or np.isneginf(f).any() or not np.isfinite(f).any():
         raise ValueError("psi must be finite or -inf, and finite somewhere")
-    if cost.p == 2.0 or cost.separable or sum(n > 1 for n in f.shape) <= 1:
+    if cost.p == 2.0:
+        return _quadratic(np.ascontiguousarray(f), spacing)
+    if cost.separable or sum(n > 1 for n in f.shape) <= 1:
         return _axis_by_axis(f, cost.p, spacing)
     return _by_line_pairs(f, cost.p, spacing)
+
+
+def _quadratic(f: np.ndarray, spacing: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """f is overwritten."""
+    nz, ny, nx = f.shape
+    choice = [np.zeros(f.shape, np.int32) for _ in range(3)]
+    for axis in (2, 1, 0):
+        if f.shape[axis] == 1:
+            continue
+        # Lines along z run across rows as those along y do, all planes being one row.
+        shape = (1, nz, ny * nx) if axis == 0 else f.shape
+        units = nz * ny if axis == 2 else shape[0] * -(-shape[2] // COLUMNS)
+        over(
+            quadratic_axis, units, f.size, f.reshape(shape), 2 if axis == 2 else 1, spacing[axis],
+            choice[axis].reshape(shape),
+        )  # fmt: skip
+    out = np.empty(f.shape, np.int64)
+    over(composed, nz * ny, f.size, *choice, out)
+    return f, out
 
 
 def _axis_by_axis(
@@ -47,10 +76,7 @@ def _axis_by_axis(
         turned = np.ascontiguousarray(np.moveaxis(f, axis, -1))
         lines = turned.reshape(-1, turned.shape[-1])
         out, arg = np.empty_like(lines), np.empty(lines.shape, np.int64)
-        if p == 2.0:
-            quadratic_lines(lines, spacing[axis], out, arg)
-        else:
-            power_lines(lines, (spacing[axis] * np.arange(lines.shape[1])) ** p, out, arg)
+        power_lines(lines, (spacing[axis] * np.arange(lines.shape[1])) ** p, out, arg)
         f, choice[axis] = (
             np.ascontiguousarray(np.moveaxis(a.reshape(turned.shape), -1, axis)) for a in (out, arg)
         )
@@ -116,6 +142,23 @@ def _spline_matrix(n: int) -> np.ndarray:
         band[4 - k, k] = end[k]
         band[4 + k, n + 1 - k] = end[k]
     return band
+
+
+def lines_at(
+    coefficients: np.ndarray, cells: tuple[int, ...], divided: tuple[int, ...]
+) -> np.ndarray:
+    """A quintic spline at the centres of other equal cells of the same box, (nz, ny, nx) of them.
+
+    coefficients: of `kernels.spline_fit` on `cells` (nz, ny, nx).
+    """
+    for axis, (m, n) in enumerate(zip(cells, divided, strict=True)):
+        if m == 1:
+            continue
+        lines = np.ascontiguousarray(np.moveaxis(coefficients, axis, 0))
+        out = np.empty((n, lines[0].size))
+        spline_lines(lines.reshape(len(lines), -1), m, out)
+        coefficients = np.moveaxis(out.reshape(n, *lines.shape[1:]), 0, axis)
+    return np.ascontiguousarray(coefficients)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,45 +10,92 @@ import numpy as np
 from numba import njit, prange
 
 STACK = 128
+COLUMNS = 8
+"""Lines that are taken together across rows: a cache line."""
 
 
 @njit(cache=True)
-def quadratic_lines(f, h, out, arg):
-    """out[l, i] = min_j h² (i - j)² + f[l, j] by the lower envelope of parabolas, O(n) a line.
+def _envelope(f, square, vertex, left, out, arg):
+    """out[i] = min_j square (i - j)² + f[j] by the lower envelope of parabolas, O(n).
 
-    f, out (lines, n); arg (lines, n) int64, the argmin; h: cell width. A line without a finite f
-    gives +inf and argmin 0. Source: Felzenszwalb and Huttenlocher, Theory Comput. 8 (2012) 415.
+    vertex, left (n,): scratch. Without a finite f: +inf and argmin 0.
+    Source: Felzenszwalb and Huttenlocher, Theory Comput. 8 (2012) 415.
     """
-    lines, n = f.shape
-    vertex = np.empty(n, np.int64)
-    left = np.empty(n)
-    square = h * h
-    for line in range(lines):
-        k = -1
-        for q in range(n):
-            if f[line, q] == np.inf:
-                continue
-            crossing = -np.inf
-            while k >= 0:
-                v = vertex[k]
-                crossing = 0.5 * (q + v) + (f[line, q] - f[line, v]) / (2.0 * square * (q - v))
-                if k > 0 and crossing <= left[k]:
-                    k -= 1
-                else:
-                    break
-            k += 1
-            vertex[k] = q
-            left[k] = crossing
-        j = 0
-        for i in range(n):
-            if k < 0:
-                out[line, i] = np.inf
-                arg[line, i] = 0
-                continue
-            while j < k and left[j + 1] < i:
-                j += 1
-            out[line, i] = square * (i - vertex[j]) ** 2 + f[line, vertex[j]]
-            arg[line, i] = vertex[j]
+    k = -1
+    for q in range(f.size):
+        here = f[q]
+        if here == np.inf:
+            continue
+        crossing = -np.inf
+        while k >= 0:
+            v = vertex[k]
+            crossing = 0.5 * (q + v) + (here - f[v]) / (2.0 * square * (q - v))
+            if k > 0 and crossing <= left[k]:
+                k -= 1
+            else:
+                break
+        k += 1
+        vertex[k] = q
+        left[k] = crossing
+    if k < 0:
+        out[:] = np.inf
+        arg[:] = 0
+        return
+    j = 0
+    v = vertex[0]
+    for i in range(f.size):
+        while j < k and left[j + 1] < i:
+            j += 1
+            v = vertex[j]
+        out[i] = square * (i - v) ** 2 + f[v]
+        arg[i] = v
+
+
+@njit(cache=True, nogil=True)
+def quadratic_axis(first, last, f, axis, h, arg):
+    """f = min_y h² (x - y)² + f(y) in place, y along an axis, in units of COLUMNS lines.
+
+    f, arg (nz, ny, nx), an axis moved such that `axis` is 1 (lines across rows) or 2 (rows): for
+    axis 2 a unit is a row. arg (int32): the argmin; h: width of the cells. No finite f: +inf and 0.
+    """
+    ny, nx = f.shape[1], f.shape[2]
+    n = f.shape[axis]
+    lines, out = np.empty((COLUMNS, n)), np.empty(n)
+    vertex, left, least = np.empty(n, np.int64), np.empty(n), np.empty((COLUMNS, n), np.int32)
+    groups = (nx + COLUMNS - 1) // COLUMNS
+    for unit in range(first, last):
+        if axis == 2:
+            z, y = unit // ny, unit % ny
+            lines[0] = f[z, y]
+            _envelope(lines[0], h * h, vertex, left, f[z, y], arg[z, y])
+            continue
+        z, x = unit // groups, unit % groups * COLUMNS
+        wide = min(COLUMNS, nx - x)
+        for y in range(n):
+            for k in range(wide):
+                lines[k, y] = f[z, y, x + k]
+        for k in range(wide):
+            _envelope(lines[k], h * h, vertex, left, out, least[k])
+            lines[k] = out
+        for y in range(n):
+            for k in range(wide):
+                f[z, y, x + k] = lines[k, y]
+                arg[z, y, x + k] = least[k, y]
+
+
+@njit(cache=True, nogil=True)
+def composed(first, last, along_z, along_y, along_x, out):
+    """out = flat index of the argmin over all axes, in (z, y) rows; all arrays (nz, ny, nx).
+
+    along_x: argmins of `quadratic_axis` along x, along_y: after that along y, then along_z.
+    """
+    _, ny, nx = out.shape
+    for index in range(first, last):
+        z, y = index // ny, index % ny
+        for x in range(nx):
+            k = along_z[z, y, x]
+            j = along_y[k, y, x]
+            out[z, y, x] = (k * ny + j) * nx + along_x[k, j, x]
 
 
 @njit(cache=True)
