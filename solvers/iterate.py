@@ -157,9 +157,9 @@ def iterate(
             saved_at = time.monotonic()
         if stop:
             raise Interrupted
-    solution = certified(
-        solver.finish(problem, progress.state, status, progress.iterations, progress.history())
-    )
+    found = solver.finish(problem, progress.state, status, progress.iterations, progress.history())
+    del progress  # its arrays make room for those of the certificate
+    solution = certified(found)
     return solution if static or solution.momentum else with_path(solution)
 
 
