@@ -50,12 +50,12 @@ def answer(problem: Problem) -> ExactAnswer | None:
         return total
 
     def slope(t: float, grid: Grid) -> list[np.ndarray]:
-        components = []
+        gradients = []
         for i, part in enumerate(parts):
             gradient = part.gradient(t, _axis(grid, i))
             component = None if gradient is None else gradient[0]
-            components.append(np.broadcast_to(_along(component, i, grid), grid.shape))
-        return components
+            gradients.append(np.broadcast_to(_along(component, i, grid), grid.shape))
+        return gradients
 
     return ExactAnswer(
         name="sum of 1-D references",
@@ -75,7 +75,7 @@ def factors(density: Density) -> list[Density] | None:
     Seen are Gaussians with a diagonal covariance, boxes, and mixtures of these on a lattice
     whose weights are products.
     """
-    rows = [_factors_of(c) for c in _components(density)]
+    rows = [_factors_of(c) for c in components(density)]
     if any(row is None for row in rows):
         return None
     table = [row for row in rows if row is not None]
@@ -95,7 +95,7 @@ def factors(density: Density) -> list[Density] | None:
     return [_density_of(marginal) for marginal in marginals]
 
 
-def _components(density: Density) -> tuple[Density, ...]:
+def components(density: Density) -> tuple[Density, ...]:
     return density.components if isinstance(density, Mixture) else (density,)
 
 

@@ -96,10 +96,14 @@ def answer(problem: Problem) -> ExactAnswer | None:
 
 def _truncation(solution: OneDimensionalSolution, problem: Problem, center: np.ndarray) -> float:
     """What the box may change in D, to first order in the mass that it cuts off."""
-    cut_P, cut_Q = problem.cut_off
-    r = np.linspace(0.0, _farthest(problem.grid, center), 65)
+    grid, (cut_P, cut_Q) = problem.grid, problem.cut_off
+    r = np.linspace(0.0, _farthest(grid, center), 65)
     spread = float(np.ptp(solution.path.potential(0.0, r))) if cut_P > 0.0 else 0.0
-    return cut_P * spread + 2.0 * problem.epsilon * cut_Q
+    nearest = min(np.min(center - grid.lower), np.min(grid.upper - center))
+    # The mass of R beyond r is that of P beyond where it comes from.
+    start = solution.path.ends(1.0, np.array([nearest]))[0]
+    cut_R = float(solution.path.P.mass_above(start)[0])
+    return cut_P * spread + problem.epsilon * (cut_Q + cut_R)
 
 
 def _components(density: Density) -> list[Density]:
