@@ -19,10 +19,11 @@ from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import Record, Unsuitable
 from mfgprox.solvers.newton_continuation import FIRST, REACHED, Continuation
-from mfgprox.solvers.newton_level import Direction, Level, Potential, resampled
-from mfgprox.solvers.newton_primal import competitor
+from mfgprox.solvers.newton_level import Level, Potential, resampled
+from mfgprox.solvers.newton_primal import Competitor, competitor, correction
 from mfgprox.solvers.newton_result import Outcome, solution
-from mfgprox.solvers.newton_start import Quadratic, quadratic_start
+from mfgprox.solvers.newton_search import TRUSTED, better, chi_of, search
+from mfgprox.solvers.newton_start import Quadratic, quadratic_start, resolved
 from mfgprox.solvers.newton_state import REFINED_FLOOR, SETTLED, NewtonState
 from mfgprox.tolerance import Status, Tolerance
 
@@ -32,11 +33,10 @@ ACCEPTED = (
 )
 EFFORT = (0.05, 4, 12)
 """Relative residual of the linear systems, V-cycles, and vectors of GMRES where these fail."""
-ROUNDING = 1e-13
+CORRECTIONS = 8
+"""Of psi by differences of eighth order, at most."""
 NEAR = 1e-6
 """Relative decrement below which a solve counts as settled though it no longer falls."""
-TRUSTED = 0.02
-"""Mass that the residual leaves in the wrong place below which full steps need no line search."""
 FADES = 0.25
 """Share of the clamped mass that halving the cells must leave at most: else the map is torn."""
 
@@ -64,10 +64,10 @@ class Newton:
         if start is None:
             state = NewtonState(0, np.zeros(grids[0].kernel_shape), problem.epsilon)
             level = self.level(problem, state)
-            state.chi = level.gibbs.start(gaussian_start(problem, problem.epsilon))
+            state.chi = level.gibbs.start(gaussian_start(problem, grids[0], problem.epsilon))
             return state
         state = NewtonState(len(grids) - 1, np.zeros(problem.grid.kernel_shape), problem.epsilon)
-        state.chi = _chi_of(start, self.level(problem, state), problem.epsilon)
+        state.chi = chi_of(start, self.level(problem, state), problem.epsilon)
         return state
 
     def grids(self, grid: Grid) -> list[Grid]:
@@ -94,6 +94,8 @@ class Newton:
         at = Potential(state.chi, state.constant, state.dual)
         if not math.isfinite(at.constant):
             at = level.normalised(state.chi, state.epsilon)
+        if state.corrections:
+            return self._certify(state, level, level.evaluated(at), tolerance, levels)
         way = level.direction(at, state.epsilon, state.floor, EFFORT)
         smooth = way.clamped < SETTLED
         trusted = smooth and way.residual < min(TRUSTED, 1.2 * state.residual)
@@ -109,7 +111,7 @@ class Newton:
         there = state.epsilon == goal
         wanted = _target(level.grid, last and there) * state.scale + tolerance.atol
         small = smooth and (state.decrement <= wanted or (not there and way.residual < REACHED))
-        primal, done, torn = math.nan, False, False
+        torn = False
         if small or stuck:
             new = level.evaluated(new)
             state.dual, state.scale = new.dual, abs(new.dual)
@@ -121,20 +123,53 @@ class Newton:
                 self._continue(problem, state, level, small)
             elif last:
                 near = smooth and state.decrement <= NEAR * state.scale + tolerance.atol
-                done, state.settled = True, near and there
-                primal = state.primal = primal_value(level, new, state)
+                state.settled = near and there
+                return self._certify(state, level, new, tolerance, levels)
             else:
                 torn = not smooth and state.clamped > FADES * state.folded
-                self._refine(problem, state)
+                self._refine(problem, state, small and resolved(level.problem))
         return Record(
             here,
             levels,
-            primal,
-            new.dual,
-            way.residual,
-            stalled=torn or (last and done),
-            settled=state.settled,
+            dual=new.dual,
+            residual=way.residual,
+            stalled=torn,
+            settled=False,
         )
+
+    def _certify(
+        self, state: NewtonState, level: Level, at: Potential, tolerance: Tolerance, levels: int
+    ) -> Record:
+        """The primal value; where the gap is too large, psi corrected by it for another look."""
+        state.dual = at.dual
+        found = primal(level, at, state)
+        done, better = True, found.excess < state.excess
+        if not state.settled:
+            state.primal = found.by_map
+        elif better:
+            met = tolerance.met(found.excess, at.dual)
+            slow = found.excess > 0.8 * state.excess
+            done = met or slow or state.corrections >= CORRECTIONS
+            state.excess, state.primal = found.excess, at.dual + found.excess
+        elif state.before is not None:
+            at = level.evaluated(level.normalised(state.before, state.epsilon))
+            state.chi, state.dual, state.constant = at.chi, at.dual, at.constant
+            state.primal = at.dual + state.excess
+        record = Record(
+            levels - 1,
+            levels,
+            state.primal,
+            state.dual,
+            state.residual,
+            stalled=done,
+            settled=state.settled and done,
+        )
+        if not done:
+            state.before = state.chi
+            state.chi = state.chi + correction(level, found, EFFORT)
+            state.corrections += 1
+            state.constant = state.primal = math.nan
+        return record
 
     def _continue(self, problem: Problem, state: NewtonState, level: Level, small: bool) -> None:
         """Go on with another epsilon on the same grid."""
@@ -150,9 +185,9 @@ class Newton:
         psi = np.zeros_like(base) if course.psi is None else course.psi
         state.chi = psi - base
         if course.given_up:
-            state.chi = _better(self.level(problem, state), state.chi, goal)
+            state.chi = better(self.level(problem, state), state.chi, goal)
 
-    def _refine(self, problem: Problem, state: NewtonState) -> None:
+    def _refine(self, problem: Problem, state: NewtonState, good: bool) -> None:
         state.duals.append(state.dual)
         state.level += 1
         chi = resampled(state.chi, self.grids(problem.grid)[state.level].kernel_shape)
@@ -161,6 +196,9 @@ class Newton:
         state.continuation = Continuation(given_up=given_up)
         state.restart(problem.epsilon)
         state.chi, state.floor = chi, max(floor, REFINED_FLOOR)
+        if not good:
+            # What a grid that is too coarse has found may be worse than the first guess.
+            state.chi = better(self.level(problem, state), chi, problem.epsilon)
 
     def finish(
         self,
@@ -180,17 +218,22 @@ class Newton:
             state.chi = psi - self.level(problem, state).base
         level = self.level(problem, state)
         at = level.evaluated(level.normalised(state.chi, problem.epsilon))
-        primal = state.primal
-        if not math.isfinite(primal):
-            primal = primal_value(level, at, state)
-        decrement = state.decrement if math.isfinite(state.decrement) else abs(primal - at.dual)
+        value = state.primal
+        if not math.isfinite(value):
+            value = primal(level, at, state).by_map
+        decrement = state.decrement if math.isfinite(state.decrement) else abs(value - at.dual)
         outcome = Outcome(status, iterations, decrement, state.clamped, state.duals, state.settled)
-        return solution(level, at, primal, outcome, history)
+        return solution(level, at, value, outcome, history)
 
 
-def gaussian_start(problem: Problem, epsilon: float) -> Quadratic:
-    """The closed form of KL; close to R = Q every f is a multiple of that, by f''(1)."""
-    return quadratic_start(problem, epsilon * problem.divergence.law.scale)
+def gaussian_start(problem: Problem, coarsest: Grid, epsilon: float) -> Quadratic:
+    """The closed form of KL; close to R = Q every f is a multiple of that, by f''(1).
+
+    The same on all grids: a grid that resolves P and Q tells their moments as well as any.
+    """
+    coarse = problem if problem.grid == coarsest else problem.on(coarsest)
+    known = coarse if resolved(coarse) else problem
+    return quadratic_start(known, epsilon * problem.divergence.law.scale)
 
 
 def require(problem: Problem) -> None:
@@ -208,37 +251,15 @@ def require(problem: Problem) -> None:
         raise Unsuitable(f"{ACCEPTED}; got {', '.join(found)}")
 
 
-def search(level: Level, at: Potential, way: Direction, epsilon: float) -> tuple[Potential, float]:
-    """The longest of the steps 1, ½, ¼, … that raises the dual value enough; 0 if none does."""
-    if not math.isfinite(at.dual):
-        at = level.evaluated(at)
-    # Near the root the discrete residual and the dual value differ by the discretisation error.
-    allowance = ROUNDING * (1.0 + abs(at.dual))
-    if way.residual < TRUSTED:
-        allowance += abs(way.decrement)
-    length = 1.0
-    while length > 1e-3:
-        try:
-            new = level.evaluated(level.normalised(at.chi + length * way.step, epsilon))
-        except FloatingPointError:
-            length *= 0.5
-            continue
-        if new.dual >= at.dual + 1e-4 * length * max(way.decrement, 0.0) - allowance:
-            return new, length
-        length *= 0.5
-    return at, 0.0
-
-
 def _target(grid: Grid, last: bool) -> float:
     """The relative decrement at which a grid is done: the error of its dual value falls faster."""
     return max(1e-8 * (64.0 / min(grid.cells)) ** 4, 1e-12) if last else 1e-7
 
 
-def primal_value(level: Level, at: Potential, state: NewtonState) -> float:
-    """The primal value of the competitor that the potential defines."""
+def primal(level: Level, at: Potential, state: NewtonState) -> Competitor:
+    """The competitor that the potential defines."""
     level.linearise(at, state.epsilon, state.floor)
-    found = competitor(level, at, state.epsilon)
-    return found.transport + state.epsilon * found.information
+    return competitor(level, at, state.epsilon)
 
 
 def first_epsilon(problem: Problem) -> float:
@@ -249,20 +270,3 @@ def first_epsilon(problem: Problem) -> float:
         mean = float((weight * x).sum())
         variance += float((weight * np.square(x - mean)).sum()) / grid.dimension
     return FIRST * variance
-
-
-def _chi_of(start: Solution, level: Level, epsilon: float) -> np.ndarray:
-    """chi of another solution, or zero where that is the better start."""
-    grid = start.problem.grid
-    psi = -np.asarray(start.U[-1]).reshape(grid.kernel_shape)
-    same_box = (grid.lower, grid.upper) == (level.grid.lower, level.grid.upper)
-    if not same_box or not np.isfinite(psi).all():
-        return np.zeros(level.shape)
-    return _better(level, resampled(psi, level.shape) - level.base, epsilon)
-
-
-def _better(level: Level, chi: np.ndarray, epsilon: float) -> np.ndarray:
-    """chi, or zero where that has the larger dual value."""
-    zero = np.zeros(level.shape)
-    values = [level.evaluated(level.normalised(c, epsilon)).dual for c in (chi, zero)]
-    return chi if values[0] > values[1] else zero

@@ -77,15 +77,30 @@ def quadratic_start(problem: Problem, epsilon: float) -> Quadratic:
     )
 
 
+def resolved(problem: Problem) -> bool:
+    """Whether P and Q are wider than the cells in every direction."""
+    widths = [np.linalg.eigvalsh(_moments(f, problem.grid)[1])[0] for f in (problem.P, problem.Q)]
+    return bool(min(widths) > max(problem.grid.spacing) ** 2)
+
+
 def _moments(density: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance; at least a cell's own spread on each axis."""
-    d, weight = grid.dimension, density / density.sum()
-    x = grid.coordinates()
-    mean = np.array([float((weight * c).sum()) for c in x])
-    S = np.empty((d, d))
+    d, total = grid.dimension, float(density.sum())
+    x = [c.ravel() for c in grid.coordinates()]
+
+    def marginal(*kept: int) -> np.ndarray:
+        """Over the axes that are kept, the last of them first, as arrays have them."""
+        rest = tuple(d - 1 - a for a in range(d) if a not in kept)
+        return density.sum(axis=rest) / total
+
+    single = [marginal(a) for a in range(d)]
+    mean = np.array([float((w * c).sum()) for w, c in zip(single, x, strict=True)])
+    off = [c - m for c, m in zip(x, mean, strict=True)]
+    S = np.diag([float((w * c * c).sum()) for w, c in zip(single, off, strict=True)])
     for i in range(d):
-        for j in range(d):
-            S[i, j] = float((weight * (x[i] - mean[i]) * (x[j] - mean[j])).sum())
+        for j in range(i + 1, d):
+            lines = np.einsum("ji,i->j", marginal(i, j), off[i])
+            S[i, j] = S[j, i] = float((lines * off[j]).sum())
     # A density within one cell has a cell's own spread.
     return mean, S + np.diag(np.maximum(np.square(grid.spacing) / 12.0 - np.diag(S), 0.0))
 

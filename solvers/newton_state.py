@@ -47,6 +47,11 @@ class NewtonState:
     """Dual values of the grids that are done, coarsest first."""
     settled: bool = False
     """On the problem's own grid and epsilon."""
+    excess: float = math.inf
+    """Of the primal over the dual value, once settled."""
+    corrections: int = 0
+    before: np.ndarray | None = None
+    """chi before the last correction."""
     continuation: Continuation = field(default_factory=Continuation)
     work: Level | None = field(default=None, metadata=TRANSIENT)
 

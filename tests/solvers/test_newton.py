@@ -87,7 +87,7 @@ def test_products_of_mixtures(epsilon):
         problem = product_of_mixtures([n, n], epsilon)
         dual, primal, R, _, _ = static(problem)
         assert dual == pytest.approx(exact.divergence, rel=value)
-        assert primal == pytest.approx(dual, rel=1e-3)
+        assert primal == pytest.approx(dual, rel=1e-5)
         assert problem.grid.integrate(np.abs(R - exact.R(problem.grid))) < minimiser
 
 
@@ -116,12 +116,12 @@ def bent(cells, epsilon, half=4.0, time_steps=8):
     return Problem(P, Q, epsilon=epsilon, grid=grid)
 
 
-@pytest.mark.parametrize("epsilon", [1e-3, 0.5, 10.0])
+@pytest.mark.parametrize("epsilon", [1e-3, 0.5, 10.0, 1e4])
 def test_bent_mixtures_agree_between_grids_and_with_their_primal_value(epsilon):
     fine, *_ = static(bent([200, 192], epsilon))
     dual, primal, _, steps, _ = static(bent([128, 120], epsilon))
     assert dual == pytest.approx(fine, rel=2e-6)
-    assert -1e-7 * dual < primal - dual < 1e-3 * dual
+    assert -1e-9 * dual < primal - dual < 1e-4 * dual
     assert steps <= 25
 
 
