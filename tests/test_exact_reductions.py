@@ -185,11 +185,12 @@ def test_a_rotated_product_costs_what_the_product_does(pair, angle: float) -> No
     assert found.error < 1e-11
     assert found.divergence == pytest.approx(straight.divergence, rel=1e-12)
     np.testing.assert_allclose(found.rho(0.0, grid), tilted.P, atol=1e-12)
-    assert grid.integrate(found.R(grid)) == pytest.approx(1.0, abs=1e-12)
+    # Sums over the centres of both grids are good to 2e-11.
+    assert grid.integrate(found.R(grid)) == pytest.approx(1.0, abs=1e-10)
     c, s = math.cos(angle), math.sin(angle)
     x, y = grid.coordinates()
     mean = grid.integrate(found.R(grid) * (c * x + s * y))
-    assert mean == pytest.approx(grid.integrate(straight.R(grid) * x), abs=1e-12)
+    assert mean == pytest.approx(grid.integrate(straight.R(grid) * x), abs=1e-10)
     gradient = found.gradient(0.5, grid)
     assert [g.shape for g in gradient] == [grid.shape] * 2
 
