@@ -12,21 +12,20 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
-from mfgprox.competitor import upper_bound
+from mfgprox.competitor import Path
+from mfgprox.enclosure import Enclosure
 from mfgprox.problem import Problem
-from mfgprox.quadrature import Divided, by_formula, cut_off_error, edge_error
-from mfgprox.transform import SplinePotential, c_transform
+from mfgprox.quadrature import by_formula
+from mfgprox.rough_bounds import rough_bounds
+from mfgprox.smooth_bounds import smooth_bounds
 
-NEGLIGIBLE = 1e-12
-"""Share of the mass of P that the sums may leave out."""
-TRUSTED = (0.0, 1e-10)
-"""A potential is believed where its R exceeds this share of the largest; elsewhere it is redone."""
-TORN = 1e-5
-"""Relative error of the sums above which psi^c is taken to be kinked."""
-RIDGE, RAMP = 1e-2, math.log(30.0)
-"""Share of the largest R below which a ridge of the potential is cut down, and how gradually."""
+CLOSE = 1e-5
+"""Relative distance of the bounds at which sums over more nodes are not worth their time."""
+ROUGH = 1e-3
+"""Relative distance of the bounds above which other potentials and competitors are tried."""
+MOST_DIVIDED = 1 << 22
+"""Nodes of divided cells at most."""
 
 
 @dataclass(frozen=True)
@@ -35,192 +34,61 @@ class Bounds:
 
     dual_value: the sums behind lower before anything was given away, an estimate of D whose error
     is quadratic in that of the potential. quadrature: estimated error of the sums, relative to D,
-    already subtracted from lower and added to upper; statement: of which problem, up to what.
+    already subtracted from lower and added to upper. truncation: what the mass outside the box may
+    be worth in D, in units of the cost, not given away. statement: of which problem, up to what.
     """
 
     lower: float
     upper: float
     dual_value: float
     quadrature: float
+    truncation: float
     statement: str
 
 
-def continuous_bounds(problem: Problem, U_1: np.ndarray, *, upper: bool = True) -> Bounds:
+def continuous_bounds(
+    problem: Problem, U_1: np.ndarray, *, upper: bool = True, path: Path | None = None
+) -> Bounds:
     """Bounds of D that a terminal potential proves.
 
     U_1: shaped grid.shape, in units of the cost, up to a constant; it may be anything where Q = 0
-    and need not be finite. upper: whether to look for an upper bound too (nan if not).
+    and need not be finite. upper: whether to look for an upper bound too (nan if not). path: rho
+    and momentum as in `Solution`, which may prove a better upper bound.
     """
-    potentials = _potentials(problem, U_1)
-    best = max(potentials, key=lambda v: v.centre_value)
-    lower, lower_error = _lower(problem, best)
-    if lower_error > TORN * abs(lower) and np.isfinite(problem.log_Q).all():
-        without = _without_ridges(problem, best)
-        value, error = _lower(problem, without)
-        if value > lower:
-            best, lower, lower_error = without, value, error
-    above, upper_error = math.nan, 0.0
-    if upper:
-        others = [v.potential for v in potentials if v is not best]
-        above, upper_error = upper_bound(problem, [best.potential, *others], best.transform, lower)
-        upper_error += cut_off_error(problem, best.transform, best.R(problem))
-    edges = edge_error(problem, best.transform, best.potential.values, best.R(problem))
-    dual_value = lower + lower_error
-    upper_error += edges
-    above += upper_error
-    # The lower bound sums over half cells, where an edge is worth a quarter.
-    lower_error += 0.25 * edges
-    lower -= 0.25 * edges
+    found = _smooth(problem, np.asarray(U_1, float).reshape(problem.grid.shape))
+    if found is None or not found.closed(ROUGH):
+        found = rough_bounds(problem, U_1, upper=upper, path=path).better(found)
     # psi = 0 proves D >= 0 without any sum.
-    lower = max(lower, 0.0)
-    scale = max(lower, above if math.isfinite(above) else 0.0, lower_error, upper_error)
-    quadrature = max(lower_error, upper_error) / scale if scale > 0.0 else 0.0
-    statement = _statement(problem, quadrature)
-    return Bounds(float(lower), float(above), float(dual_value), float(quadrature), statement)
-
-
-@dataclass(frozen=True, eq=False)
-class _Evaluated:
-    """A potential with its c-transform at the centres and the dual value of the sums over them."""
-
-    potential: SplinePotential
-    transform: np.ndarray
-    transported: float
-    gibbs: float
-
-    @property
-    def centre_value(self) -> float:
-        return self.transported - self.gibbs
-
-    def R(self, problem: Problem) -> np.ndarray:
-        U = -self.potential.values.reshape(problem.grid.shape)
-        return problem.divergence.gibbs(
-            U, problem.log_Q, problem.epsilon, problem.grid.cell_volume
-        )[0]
-
-
-def _evaluate(problem: Problem, psi: np.ndarray) -> _Evaluated:
-    grid = problem.grid
-    potential = SplinePotential(psi, problem.cost, grid.kernel_spacing)
-    transform = potential.c_transform()[0].reshape(grid.shape)
-    gibbs = problem.divergence.gibbs(
-        -psi.reshape(grid.shape), problem.log_Q, problem.epsilon, grid.cell_volume
-    )[1]
-    return _Evaluated(potential, transform, grid.integrate(problem.P * transform), gibbs)
-
-
-def _potentials(problem: Problem, U_1: np.ndarray) -> list[_Evaluated]:
-    """The potential made finite, and its c-concave envelope: larger, with the same c-transform."""
-    direct = _evaluate(problem, _completed(problem, U_1))
-    shape = problem.grid.kernel_shape
-    reverse = SplinePotential(
-        direct.transform.reshape(shape), problem.cost, problem.grid.kernel_spacing
+    lower, above = max(found.least, 0.0), found.most if upper else math.nan
+    errors = (found.lower_error, found.upper_error if upper else 0.0)
+    scale = max(lower, above if math.isfinite(above) else 0.0, *errors)
+    quadrature = float(max(errors) / scale) if scale > 0.0 else 0.0
+    statement = _statement(problem, quadrature, found.truncation)
+    return Bounds(
+        float(lower), float(above), float(found.lower), quadrature, found.truncation, statement
     )
-    envelope = reverse.c_transform()[0].reshape(shape)
-    return [direct, _evaluate(problem, envelope - _beyond_support(problem))]
 
 
-def _without_ridges(problem: Problem, best: _Evaluated) -> _Evaluated:
-    """The potential lowered where there is little R.
-
-    Where the map is torn, a potential that is optimal on the lattice has a ridge across the gap, of
-    the height h times the jump of the slope, which catches what starts between the cells.
-    """
-    grid, R = problem.grid, best.R(problem)
-    with np.errstate(divide="ignore"):
-        below = np.clip(np.log(RIDGE * R.max() / R) / RAMP, 0.0, 1.0)
-    height = problem.cost.steepest(grid.diameter / 2.0) * max(grid.spacing)
-    ridge = height * below**2 * (3.0 - 2.0 * below)
-    return _evaluate(problem, best.potential.values - ridge.reshape(grid.kernel_shape))
+def _smooth(problem: Problem, U_1: np.ndarray) -> Enclosure | None:
+    """By the fast way: over the cells, and over half cells where that does not tell enough."""
+    first = smooth_bounds(problem, U_1)
+    found = None if first is None else first.enclosure()
+    if found is not None and found.closed(CLOSE):
+        return found
+    if first is None or problem.P.size * 2**problem.grid.dimension > MOST_DIVIDED:
+        return found
+    finer = smooth_bounds(problem, U_1, 2)
+    return found if finer is None else finer.enclosure(first)
 
 
-def _completed(problem: Problem, U_1: np.ndarray) -> np.ndarray:
-    """psi = -U_1 where it can be believed, elsewhere the largest psi that leaves psi^c as it is."""
-    grid, cost = problem.grid, problem.cost
-    U = np.asarray(U_1, float).reshape(grid.shape)
-    known = np.isfinite(U) & np.isfinite(problem.log_Q)
-    if not known.any():
-        U, known = np.zeros(grid.shape), np.isfinite(problem.log_Q)
-    U = np.where(known, U, U[known].min())
-    R, _ = problem.divergence.gibbs(U, problem.log_Q, problem.epsilon, grid.cell_volume)
-    sources = problem.P > 0.0
-    best, best_value = -U, -math.inf
-    for share in TRUSTED:
-        believed = known & (share * R[known].max() <= R)
-        psi = np.where(believed, -U, -np.inf).reshape(grid.kernel_shape)
-        phi, argmin = c_transform(psi, cost, grid.kernel_spacing)
-        if believed.all():
-            filled = psi
-        else:
-            held = np.where(sources.reshape(grid.kernel_shape), phi, -np.inf)
-            envelope, _ = c_transform(held, cost, grid.kernel_spacing)
-            lowered = envelope - _lattice_ripple(problem, argmin) - _beyond_support(problem)
-            filled = np.where(believed.reshape(psi.shape), psi, lowered)
-        gibbs = problem.divergence.gibbs(
-            -filled.reshape(grid.shape), problem.log_Q, problem.epsilon, grid.cell_volume
-        )[1]
-        value = grid.integrate(problem.P * phi.reshape(grid.shape)) - gibbs
-        if value > best_value:
-            best, best_value = filled, value
-        if believed.all() and share == 0.0 and (TRUSTED[-1] * R.max() <= R).all():
-            break
-    return best.reshape(grid.kernel_shape)
-
-
-def _lattice_ripple(problem: Problem, argmin: np.ndarray) -> float:
-    """How far a minimum over centres may lie above the minimum over the box.
-
-    At most epsilon: where psi is not believed there is little mass that could mind.
-    """
-    grid, p = problem.grid, problem.p
-    here = np.indices(argmin.shape).reshape(3, -1)
-    there = np.array(np.unravel_index(argmin.ravel(), argmin.shape))
-    steps = np.array(grid.kernel_spacing)[:, None] * (there - here)
-    distance = float((problem.P.ravel() * np.sqrt((steps**2).sum(axis=0))).sum() * grid.cell_volume)
-    width = max(grid.spacing)
-    curvature = p * max(p - 1.0, 1.0) * max(distance, width) ** (p - 2.0)
-    return min(problem.epsilon, 0.25 * curvature * sum(h * h for h in grid.spacing))
-
-
-def _beyond_support(problem: Problem) -> np.ndarray:
-    """Squared distance to the support of Q: lowered by it, a potential attracts nothing outside.
-
-    psi is free where Q = 0; the lattice leaves ripples of the size of h² there.
-    """
-    grid = problem.grid
-    empty = np.isneginf(problem.log_Q).reshape(grid.kernel_shape)
-    if not empty.any():
-        return np.zeros(grid.kernel_shape)
-    distance = distance_transform_edt(empty, sampling=grid.kernel_spacing)
-    return distance**2 if problem.p >= 2.0 else distance**problem.p
-
-
-def _lower(problem: Problem, best: _Evaluated) -> tuple[float, float]:
-    """The dual value by sums over half cells, less the estimated error of the sums."""
-    fine = Divided.of(problem, 2)
-    nodes = fine.carrying(NEGLIGIBLE)
-    values, _ = best.potential.c_transform(2, nodes)
-    weights = fine.mass.ravel()[nodes]
-    transported = float((weights * values).sum() / weights.sum())
-    psi = best.potential.refined(2)
-    _, gibbs = problem.divergence.gibbs(-psi, fine.log_Q, problem.epsilon, fine.volume)
-    value = transported - gibbs
-    error = (
-        abs(transported - best.transported)
-        + abs(gibbs - best.gibbs)
-        + cut_off_error(problem, best.transform, best.R(problem))
-        + 1e-12 * (abs(transported) + abs(gibbs))
-    )
-    if not math.isfinite(value - error):
-        raise FloatingPointError("the lower bound is not finite")
-    return value - error, error
-
-
-def _statement(problem: Problem, quadrature: float) -> str:
+def _statement(problem: Problem, quadrature: float, truncation: float) -> str:
     averaged = [n for n, d in zip("PQ", problem.densities, strict=True) if not by_formula(d)]
     which = f", {' and '.join(averaged)} constant within each cell" if averaged else ""
-    return (
+    text = (
         f"Bounds of the continuous problem on the box{which}, "
         f"up to an estimated relative quadrature error of {quadrature:.1e}, "
-        "which has been subtracted from the lower and added to the upper one."
+        "which has been subtracted from the lower and added to the upper one"
     )
+    if truncation > 0.0:
+        text += f"; the mass that the box cuts off may be worth {truncation:.1e} more or less"
+    return f"{text}."

@@ -23,7 +23,8 @@ def certified(solution: Solution) -> Solution:
     behind the lower bound if the bounds are tight, or the nearest bound.
     """
     problem = solution.problem
-    bounds = continuous_bounds(problem, solution.U[-1])
+    path = (solution.rho, solution.momentum) if solution.momentum else None
+    bounds = continuous_bounds(problem, solution.U[-1], path=path)
     value, error = best_estimate(solution.divergence, solution.divergence_error, bounds)
     transport = solution.transport_cost
     if solution.converged:
@@ -38,7 +39,7 @@ def certified(solution: Solution) -> Solution:
             statement=f"{solution.certificate.statement}. {bounds.statement}",
         ),
         divergence=value,
-        divergence_error=error,
+        divergence_error=error + bounds.truncation,
         transport_cost=transport,
     )
 

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from mfgprox.audit.lattice import Lattice
+from mfgprox.audit.path import evaluate
 from mfgprox.plan import by_plan, parts_for
 from mfgprox.problem import Problem
 from mfgprox.pushforward import by_map
@@ -21,6 +23,8 @@ from mfgprox.quadrature import Divided
 from mfgprox.rearrangement import transport_cost_1d
 from mfgprox.transform import SplinePotential
 
+FEASIBLE = 1e-9
+"""Relative error up to which a path counts as one that solves the continuity equation from P."""
 PARTS_1D = 8
 CLOSE = 1e-5
 """Relative distance to the lower bound at which no further map is tried."""
@@ -31,6 +35,8 @@ SMOOTHINGS = (1.0, 2.0, 4.0, 8.0)
 
 Value = tuple[float, float]
 """A value and the estimated error of its sums."""
+Path = tuple[np.ndarray, tuple[np.ndarray, ...]]
+"""rho and momentum as in `Solution`."""
 
 
 def upper_bound(
@@ -38,11 +44,13 @@ def upper_bound(
     potentials: Sequence[SplinePotential],
     transform: np.ndarray,
     lower: float,
+    path: Path | None = None,
 ) -> Value:
     """The lowest competitor of those that exist, with its estimated error; nan if there is none.
 
     potentials: the best first; transform: psi^c of the best at the centres, shaped grid.shape;
-    lower: a lower bound: the search ends close to it.
+    lower: a lower bound: the search ends close to it. path: rho and momentum that solve the
+    continuity equation.
     """
     found = [_without_transport(problem)]
 
@@ -60,6 +68,8 @@ def upper_bound(
     if problem.grid.dimension > 1 and further(ROUGH):
         value, error = by_plan(problem, potentials[0])
         found.append((value, error + _uneven_parts(problem, transform, parts_for(problem))))
+    if path is not None and further(ROUGH):
+        found.append(_by_path(problem, path, transform))
     finite = [pair for pair in found if math.isfinite(pair[0] + pair[1])]
     return min(finite, key=lambda pair: pair[0] + pair[1]) if finite else (math.nan, 0.0)
 
@@ -95,6 +105,20 @@ def _by_rearrangement(problem: Problem, potential: SplinePotential, transform: n
         error += problem.epsilon * abs(finer - information)
         information = finer
     return cost + problem.epsilon * information, error
+
+
+def _by_path(problem: Problem, path: Path, transform: np.ndarray) -> Value:
+    """rho constant in each cell, with a flux that is linear between faces."""
+    lattice = Lattice.of(
+        problem.grid, problem.P, problem.Q, problem.epsilon, problem.p, problem.cost.norm,
+        problem.divergence.name,
+    )  # fmt: skip
+    found = evaluate(lattice, *path)
+    if max(found.continuity, found.start, found.mass_error) > FEASIBLE:
+        return math.inf, 0.0
+    information = found.end if problem.densities[1].smooth else found.information
+    value = found.transport + problem.epsilon * information
+    return value, _uneven_parts(problem, transform, 1)
 
 
 def _uneven_parts(problem: Problem, transform: np.ndarray, parts: int) -> float:

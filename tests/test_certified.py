@@ -15,7 +15,7 @@ from mfgprox.tolerance import Tolerance
 
 
 def bounds(lower, upper, dual):
-    return Bounds(lower, upper, dual, 0.0, "")
+    return Bounds(lower, upper, dual, 0.0, 0.0, "")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""A lower and an upper value of D with the estimated errors of the sums that made them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """lower - lower_error <= D <= upper + upper_error on the box; upper may be nan.
+
+    truncation: what the mass outside the box may be worth in D, to first order; not part of the
+    errors. All in units of the cost.
+    """
+
+    lower: float
+    lower_error: float
+    upper: float
+    upper_error: float
+    truncation: float
+
+    @property
+    def least(self) -> float:
+        return self.lower - self.lower_error
+
+    @property
+    def most(self) -> float:
+        return self.upper + self.upper_error
+
+    def closed(self, rtol: float) -> bool:
+        """Whether the bounds are that close to each other; not if there is no upper one."""
+        return self.most - self.least <= rtol * max(abs(self.least), abs(self.most))
+
+    def better(self, other: Enclosure | None) -> Enclosure:
+        """The better of the two lower and of the two upper bounds."""
+        if other is None:
+            return self
+        low = self if self.least >= other.least else other
+        above = [e for e in (self, other) if not math.isnan(e.most)]
+        high = min(above, key=lambda e: e.most) if above else self
+        return Enclosure(low.lower, low.lower_error, high.upper, high.upper_error, low.truncation)
+
+
+@dataclass(frozen=True)
+class Refinable:
+    """Two values, (lower, upper); estimated errors of their sums, should the integrands be as
+    smooth between the nodes as they look; and what the splines may do between the nodes."""
+
+    values: tuple[float, float]
+    sums: tuple[float, float]
+    splines: tuple[float, float]
+    truncation: float
+
+    def enclosure(self, coarser: Refinable | None = None) -> Enclosure:
+        """coarser: the same with fewer nodes. How the values changed tells more about the splines
+        than bounds of what they could do."""
+        errors = []
+        for k in range(2):
+            splines = self.splines[k]
+            if coarser is not None:
+                splines = min(splines, abs(self.values[k] - coarser.values[k]))
+            errors.append(self.sums[k] + splines)
+        return Enclosure(self.values[0], errors[0], self.values[1], errors[1], self.truncation)

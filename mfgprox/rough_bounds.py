@@ -1,0 +1,198 @@
+"""Bounds from any terminal potential, torn maps, zeros and edges of Q, any power of the distance.
+
+The potential is completed where it says nothing and replaced by its c-concave envelope where that
+is better; the sums go over half cells. Above, competitors of several kinds: see `competitor`.
+Source: Baptista et al., Proximal optimal transport divergences, (2.4), (2.10) and Theorem 3.1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from mfgprox.competitor import Path, upper_bound
+from mfgprox.enclosure import Enclosure
+from mfgprox.problem import Problem
+from mfgprox.quadrature import Divided, cut_off_worth, edge_error
+from mfgprox.transform import SplinePotential, c_transform
+
+NEGLIGIBLE = 1e-12
+"""Share of the mass of P that the sums may leave out."""
+TRUSTED = (0.0, 1e-10)
+"""A potential is believed where its R exceeds this share of the largest; elsewhere it is redone."""
+TORN = 1e-5
+"""Relative error of the sums above which psi^c is taken to be kinked."""
+RIDGE, RAMP = 1e-2, math.log(30.0)
+"""Share of the largest R below which a ridge of the potential is cut down, and how gradually."""
+
+
+def rough_bounds(problem: Problem, U_1: np.ndarray, *, upper: bool, path: Path | None) -> Enclosure:
+    """Both bounds, or the lower one (upper = nan). U_1 as in `certificate.continuous_bounds`.
+
+    path: (rho, momentum) of a solver, a competitor as well, or None.
+    """
+    potentials = _potentials(problem, completed(problem, U_1))
+    best = max(potentials, key=lambda v: v.centre_value)
+    lower, lower_error = _lower(problem, best)
+    if lower_error > TORN * abs(lower) and np.isfinite(problem.log_Q).all():
+        without = _without_ridges(problem, best)
+        value, error = _lower(problem, without)
+        if value - error > lower - lower_error:
+            best, lower, lower_error = without, value, error
+    above, upper_error = math.nan, 0.0
+    if upper:
+        others = [v.potential for v in potentials if v is not best]
+        above, upper_error = upper_bound(
+            problem, [best.potential, *others], best.transform, lower - lower_error, path
+        )
+    R = best.R(problem)
+    edges = edge_error(problem, best.transform, best.potential.values, R)
+    # The lower bound sums over half cells, where an edge is worth a quarter.
+    return Enclosure(
+        lower,
+        lower_error + 0.25 * edges,
+        above,
+        upper_error + edges,
+        cut_off_worth(problem, problem.P, best.transform, R),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Evaluated:
+    """A potential with its c-transform at the centres and the dual value of the sums over them."""
+
+    potential: SplinePotential
+    transform: np.ndarray
+    transported: float
+    gibbs: float
+
+    @property
+    def centre_value(self) -> float:
+        return self.transported - self.gibbs
+
+    def R(self, problem: Problem) -> np.ndarray:
+        U = -self.potential.values.reshape(problem.grid.shape)
+        return problem.divergence.gibbs(
+            U, problem.log_Q, problem.epsilon, problem.grid.cell_volume
+        )[0]
+
+
+def _evaluate(problem: Problem, psi: np.ndarray) -> _Evaluated:
+    grid = problem.grid
+    potential = SplinePotential(psi, problem.cost, grid.kernel_spacing)
+    transform = potential.c_transform()[0].reshape(grid.shape)
+    gibbs = problem.divergence.gibbs(
+        -psi.reshape(grid.shape), problem.log_Q, problem.epsilon, grid.cell_volume
+    )[1]
+    return _Evaluated(potential, transform, grid.integrate(problem.P * transform), gibbs)
+
+
+def _potentials(problem: Problem, psi: np.ndarray) -> list[_Evaluated]:
+    """The potential, and its c-concave envelope: larger, with the same c-transform."""
+    direct = _evaluate(problem, psi)
+    shape = problem.grid.kernel_shape
+    reverse = SplinePotential(
+        direct.transform.reshape(shape), problem.cost, problem.grid.kernel_spacing
+    )
+    envelope = reverse.c_transform()[0].reshape(shape)
+    return [direct, _evaluate(problem, envelope - _beyond_support(problem))]
+
+
+def _without_ridges(problem: Problem, best: _Evaluated) -> _Evaluated:
+    """The potential lowered where there is little R.
+
+    Where the map is torn, a potential that is optimal on the lattice has a ridge across the gap, of
+    the height h times the jump of the slope, which catches what starts between the cells.
+    """
+    grid, R = problem.grid, best.R(problem)
+    with np.errstate(divide="ignore"):
+        below = np.clip(np.log(RIDGE * R.max() / R) / RAMP, 0.0, 1.0)
+    height = problem.cost.steepest(grid.diameter / 2.0) * max(grid.spacing)
+    ridge = height * below**2 * (3.0 - 2.0 * below)
+    return _evaluate(problem, best.potential.values - ridge.reshape(grid.kernel_shape))
+
+
+def completed(problem: Problem, U_1: np.ndarray) -> np.ndarray:
+    """psi = -U_1 where it can be believed, elsewhere the largest psi that leaves psi^c as it is.
+
+    (nz, ny, nx), finite; U_1 as in `certificate.continuous_bounds`.
+    """
+    grid, cost = problem.grid, problem.cost
+    U = np.asarray(U_1, float).reshape(grid.shape)
+    known = np.isfinite(U) & np.isfinite(problem.log_Q)
+    if not known.any():
+        U, known = np.zeros(grid.shape), np.isfinite(problem.log_Q)
+    U = np.where(known, U, U[known].min())
+    R, _ = problem.divergence.gibbs(U, problem.log_Q, problem.epsilon, grid.cell_volume)
+    sources = problem.P > 0.0
+    best, best_value = -U, -math.inf
+    for share in TRUSTED:
+        believed = known & (share * R[known].max() <= R)
+        psi = np.where(believed, -U, -np.inf).reshape(grid.kernel_shape)
+        phi, argmin = c_transform(psi, cost, grid.kernel_spacing)
+        if believed.all():
+            filled = psi
+        else:
+            held = np.where(sources.reshape(grid.kernel_shape), phi, -np.inf)
+            envelope, _ = c_transform(held, cost, grid.kernel_spacing)
+            lowered = envelope - _lattice_ripple(problem, argmin) - _beyond_support(problem)
+            filled = np.where(believed.reshape(psi.shape), psi, lowered)
+        gibbs = problem.divergence.gibbs(
+            -filled.reshape(grid.shape), problem.log_Q, problem.epsilon, grid.cell_volume
+        )[1]
+        value = grid.integrate(problem.P * phi.reshape(grid.shape)) - gibbs
+        if value > best_value:
+            best, best_value = filled, value
+        if believed.all() and share == 0.0 and (TRUSTED[-1] * R.max() <= R).all():
+            break
+    return best.reshape(grid.kernel_shape)
+
+
+def _lattice_ripple(problem: Problem, argmin: np.ndarray) -> float:
+    """How far a minimum over centres may lie above the minimum over the box.
+
+    At most epsilon: where psi is not believed there is little mass that could mind.
+    """
+    grid, p = problem.grid, problem.p
+    here = np.indices(argmin.shape).reshape(3, -1)
+    there = np.array(np.unravel_index(argmin.ravel(), argmin.shape))
+    steps = np.array(grid.kernel_spacing)[:, None] * (there - here)
+    distance = float((problem.P.ravel() * np.sqrt((steps**2).sum(axis=0))).sum() * grid.cell_volume)
+    width = max(grid.spacing)
+    curvature = p * max(p - 1.0, 1.0) * max(distance, width) ** (p - 2.0)
+    return min(problem.epsilon, 0.25 * curvature * sum(h * h for h in grid.spacing))
+
+
+def _beyond_support(problem: Problem) -> np.ndarray:
+    """Squared distance to the support of Q: lowered by it, a potential attracts nothing outside.
+
+    psi is free where Q = 0; the lattice leaves ripples of the size of h² there.
+    """
+    grid = problem.grid
+    empty = np.isneginf(problem.log_Q).reshape(grid.kernel_shape)
+    if not empty.any():
+        return np.zeros(grid.kernel_shape)
+    distance = distance_transform_edt(empty, sampling=grid.kernel_spacing)
+    return distance**2 if problem.p >= 2.0 else distance**problem.p
+
+
+def _lower(problem: Problem, best: _Evaluated) -> tuple[float, float]:
+    """The dual value by sums over half cells, and the estimated error of the sums."""
+    fine = Divided.of(problem, 2)
+    nodes = fine.carrying(NEGLIGIBLE)
+    values, _ = best.potential.c_transform(2, nodes)
+    weights = fine.mass.ravel()[nodes]
+    transported = float((weights * values).sum() / weights.sum())
+    psi = best.potential.refined(2)
+    _, gibbs = problem.divergence.gibbs(-psi, fine.log_Q, problem.epsilon, fine.volume)
+    error = (
+        abs(transported - best.transported)
+        + abs(gibbs - best.gibbs)
+        + 1e-12 * (abs(transported) + abs(gibbs))
+    )
+    if not math.isfinite(transported - gibbs - error):
+        raise FloatingPointError("the lower bound is not finite")
+    return transported - gibbs, error
