@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m benchmarks peers|scaling|kernels|startup|all`.
+"""Benchmarks: `python -m benchmarks peers|scaling|kernels|runs|startup|all`.
 
 Each part is a module with a NAME and
     run(output: Path, quick: bool) -> Path: measures and returns the JSON file it wrote there,

@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("peers", "scaling", "kernels", "startup")
+PARTS = ("peers", "scaling", "kernels", "runs", "startup")
 
 
 def main() -> None:
