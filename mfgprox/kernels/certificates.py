@@ -164,13 +164,13 @@ def half_step(
                     for j in range(3):
                         s = part[j] if separable else total
                         if separable:
-                            h += c_h * s ** (0.5 * q)
+                            h += c_h * (s if q == 2.0 else s ** (0.5 * q))
                         if s > 0.0:
-                            r = c_h * 0.5 * q * s ** (0.5 * q - 1.0)
+                            r = c_h if q == 2.0 else c_h * 0.5 * q * s ** (0.5 * q - 1.0)
                             dh += r * slope[j]
                             courant += r * (2.0 * part[j]) ** 0.5 * inverse[j]
                     if not separable:
-                        h = c_h * total ** (0.5 * q)
+                        h = c_h * (total if q == 2.0 else total ** (0.5 * q))
                     f = phi[c] + half * (h + damping) - u[c]
                     f += pull[c] * (phi[c] - towards[c])
                     charge += density[c] * abs(f)

@@ -20,22 +20,21 @@ ROUND_OFF = 1e-15
 def euclidean_root(alpha, size, p, q, c, multiplier=0.0):
     """t >= 0 with t + (alpha + c t^q) c q t^{q-1} = size, lambda = alpha + c t^q >= 0.
 
-    Returns (lambda, t); (0, size) inside the dual set. Safeguarded Newton, for p != 2 from a
-    multiplier near alpha - lambda.
+    Returns (lambda, t); (0, size) inside the dual set. Safeguarded Newton from a multiplier near
+    alpha - lambda.
     """
     if p == 2.0:
         if alpha + 0.25 * size * size <= 0.0:
             return 0.0, size
         low = 2.0 * math.sqrt(-alpha) if alpha < 0.0 else 0.0
-        # the cubic t³/8 + t (1 + alpha/2) = size is convex for t >= 0: Newton from above
-        t = min(size, 2.0 * size ** (1.0 / 3.0)) if alpha > -2.0 else size
-        t = max(t, low)
+        # The cubic t³/8 + t (1 + alpha/2) = size is convex and increasing for t >= low: after one
+        # Newton step from anywhere there the next ones fall to the root.
+        t = max(size / (1.0 + 0.5 * max(alpha - multiplier, 0.0)), low)
         for _ in range(60):
             f = t * (1.0 + 0.5 * alpha + 0.125 * t * t) - size
             slope = 1.0 + 0.5 * alpha + 0.375 * t * t
-            step = f / slope if slope > 0.0 else 0.5 * (t - low)
-            new = max(t - step, low)
-            if abs(new - t) <= 1e-15 * new:
+            new = min(max(t - f / slope, low), size)
+            if abs(new - t) <= NEAR * t:
                 t = new
                 break
             t = new

@@ -15,67 +15,66 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def operator_row(k, row, u, time, ax, ay, az, nx, ny, nz, out):
-    """out (nx,) = A u on one row of slab k; one vectorised pass per neighbour."""
-    K = u.shape[0]
+def operator_row(k, row, u, time, ax, ay, az, nx, ny, nz, none, out):
+    """out (nx,) = A u on one row of slab k; none (nx,): zeros, for neighbours that are missing.
+
+    A loop reads few arrays, or it would not be vectorised.
+    """
     y, z, base = row % ny, row // ny, row * nx
     v = u[k, base : base + nx]
-    t = time[k + 1, base : base + nx]
+    t, t_next = time[k, base : base + nx], time[k + 1, base : base + nx]
+    before = u[k - 1, base : base + nx] if k > 0 else v
+    after = u[k + 1, base : base + nx] if k < u.shape[0] - 1 else none
     for x in range(nx):
-        out[x] = t[x] * v[x]
-    if k < K - 1:
-        n = u[k + 1, base : base + nx]
-        for x in range(nx):
-            out[x] -= t[x] * n[x]
-    if k > 0:
-        t = time[k, base : base + nx]
-        n = u[k - 1, base : base + nx]
-        for x in range(nx):
-            out[x] += t[x] * (v[x] - n[x])
+        out[x] = t[x] * (v[x] - before[x]) + t_next[x] * (v[x] - after[x])
     if nx > 1:
         a = ax[k, base : base + nx]
-        for x in range(nx - 1):
-            out[x] += a[x] * (v[x] - v[x + 1])
-        for x in range(1, nx):
-            out[x] += a[x - 1] * (v[x] - v[x - 1])
-    if y > 0:
-        a, n = ay[k, base - nx : base], u[k, base - nx : base]
+        out[0] += a[0] * (v[0] - v[1])
+        out[nx - 1] += a[nx - 2] * (v[nx - 1] - v[nx - 2])
+        for x in range(1, nx - 1):
+            out[x] += a[x] * (v[x] - v[x + 1]) + a[x - 1] * (v[x] - v[x - 1])
+    if ny > 1:
+        a = ay[k, base - nx : base] if y > 0 else none
+        b = ay[k, base : base + nx] if y < ny - 1 else none
+        low = u[k, base - nx : base] if y > 0 else none
+        high = u[k, base + nx : base + 2 * nx] if y < ny - 1 else none
         for x in range(nx):
-            out[x] += a[x] * (v[x] - n[x])
-    if y < ny - 1:
-        a, n = ay[k, base : base + nx], u[k, base + nx : base + 2 * nx]
+            out[x] += a[x] * (v[x] - low[x]) + b[x] * (v[x] - high[x])
+    if nz > 1:
+        far = nx * ny
+        a = az[k, base - far : base - far + nx] if z > 0 else none
+        b = az[k, base : base + nx] if z < nz - 1 else none
+        low = u[k, base - far : base - far + nx] if z > 0 else none
+        high = u[k, base + far : base + far + nx] if z < nz - 1 else none
         for x in range(nx):
-            out[x] += a[x] * (v[x] - n[x])
-    far = nx * ny
-    if z > 0:
-        a, n = az[k, base - far : base - far + nx], u[k, base - far : base - far + nx]
-        for x in range(nx):
-            out[x] += a[x] * (v[x] - n[x])
-    if z < nz - 1:
-        a, n = az[k, base : base + nx], u[k, base + far : base + far + nx]
-        for x in range(nx):
-            out[x] += a[x] * (v[x] - n[x])
+            out[x] += a[x] * (v[x] - low[x]) + b[x] * (v[x] - high[x])
 
 
 @njit(cache=True, nogil=True)
 def apply(first, last, u, time, ax, ay, az, nx, ny, nz, out):
     """out = A u on the slabs first..last."""
+    none = np.zeros(nx, u.dtype)
     for k in range(first, last):
         for row in range(ny * nz):
             part = out[k, row * nx : row * nx + nx]
-            operator_row(k, row, u, time, ax, ay, az, nx, ny, nz, part)
+            operator_row(k, row, u, time, ax, ay, az, nx, ny, nz, none, part)
 
 
 @njit(cache=True, nogil=True)
 def pivots(first, last, time, ax, ay, az, nx, ny, nz, out):
-    """Reciprocal pivots of the tridiagonal matrices in time, rows first..last; 0 where singular."""
+    """Reciprocal pivots of the tridiagonal matrices in time, rows first..last; 0 where singular.
+
+    They are small differences of large numbers: in double precision whatever the conductances are.
+    """
     K = out.shape[0]
+    before = np.empty(nx)
     for row in range(first, last):
         y, z, base = row % ny, row // ny, row * nx
         for k in range(K):
             for x in range(nx):
                 c = base + x
-                d = time[k, c] + time[k + 1, c]
+                t = np.float64(time[k, c])
+                d = t + time[k + 1, c]
                 if x > 0:
                     d += ax[k, c - 1]
                 if x < nx - 1:
@@ -90,72 +89,69 @@ def pivots(first, last, time, ax, ay, az, nx, ny, nz, out):
                     d += az[k, c]
                 total = d
                 if k > 0:
-                    d -= time[k, c] * time[k, c] * out[k - 1, c]
-                out[k, c] = 1.0 / d if d > 1e-14 * total else 0.0
+                    d -= t * t * before[x]
+                before[x] = 1.0 / d if d > 1e-14 * total else 0.0
+                out[k, c] = before[x]
 
 
 @njit(cache=True, nogil=True)
 def smooth(first, last, colour, u, f, time, ax, ay, az, pivot, nx, ny, nz):
     """Solve all time lines of one colour exactly, rows first..last, the other colour held.
 
-    The sums run over whole rows, which vectorises; those of the other colour are thrown away.
+    All loops run over whole rows, which vectorises, and a mask of ones and zeros leaves the other
+    colour as it is.
     """
     K, far = u.shape[0], nx * ny
-    total = np.empty(nx)
+    total, mask, none = np.empty(nx, u.dtype), np.empty(nx, u.dtype), np.zeros(nx, u.dtype)
     for row in range(first, last):
         y, z, base = row % ny, row // ny, row * nx
-        start = (y + z + colour) & 1
+        for x in range(nx):
+            mask[x] = (x + y + z + colour + 1) & 1
         for k in range(K):
             v, g = u[k, base : base + nx], f[k, base : base + nx]
+            t = time[k, base : base + nx] if k > 0 else none
+            before = u[k - 1, base : base + nx] if k > 0 else none
+            a_low = ay[k, base - nx : base] if y > 0 else none
+            low = u[k, base - nx : base] if y > 0 else none
+            a_high = ay[k, base : base + nx] if y < ny - 1 else none
+            high = u[k, base + nx : base + 2 * nx] if y < ny - 1 else none
             for x in range(nx):
-                total[x] = g[x]
+                total[x] = g[x] + t[x] * before[x] + a_low[x] * low[x] + a_high[x] * high[x]
             if nx > 1:
                 a = ax[k, base : base + nx]
-                for x in range(nx - 1):
-                    total[x] += a[x] * v[x + 1]
-                for x in range(1, nx):
-                    total[x] += a[x - 1] * v[x - 1]
-            if y > 0:
-                a, n = ay[k, base - nx : base], u[k, base - nx : base]
+                total[0] += a[0] * v[1]
+                total[nx - 1] += a[nx - 2] * v[nx - 2]
+                for x in range(1, nx - 1):
+                    total[x] += a[x] * v[x + 1] + a[x - 1] * v[x - 1]
+            if nz > 1:
+                a_low = az[k, base - far : base - far + nx] if z > 0 else none
+                low = u[k, base - far : base - far + nx] if z > 0 else none
+                a_high = az[k, base : base + nx] if z < nz - 1 else none
+                high = u[k, base + far : base + far + nx] if z < nz - 1 else none
                 for x in range(nx):
-                    total[x] += a[x] * n[x]
-            if y < ny - 1:
-                a, n = ay[k, base : base + nx], u[k, base + nx : base + 2 * nx]
-                for x in range(nx):
-                    total[x] += a[x] * n[x]
-            if z > 0:
-                a, n = az[k, base - far : base - far + nx], u[k, base - far : base - far + nx]
-                for x in range(nx):
-                    total[x] += a[x] * n[x]
-            if z < nz - 1:
-                a, n = az[k, base : base + nx], u[k, base + far : base + far + nx]
-                for x in range(nx):
-                    total[x] += a[x] * n[x]
-            if k > 0:
-                a, n = time[k, base : base + nx], u[k - 1, base : base + nx]
-                for x in range(nx):
-                    total[x] += a[x] * n[x]
+                    total[x] += a_low[x] * low[x] + a_high[x] * high[x]
             a = pivot[k, base : base + nx]
-            for x in range(start, nx, 2):
-                v[x] = total[x] * a[x]
+            for x in range(nx):
+                v[x] += mask[x] * (total[x] * a[x] - v[x])
         for k in range(K - 2, -1, -1):
-            for x in range(start, nx, 2):
-                c = base + x
-                u[k, c] += time[k + 1, c] * pivot[k, c] * u[k + 1, c]
+            v, n = u[k, base : base + nx], u[k + 1, base : base + nx]
+            t, a = time[k + 1, base : base + nx], pivot[k, base : base + nx]
+            for x in range(nx):
+                v[x] += mask[x] * t[x] * a[x] * n[x]
 
 
 @njit(cache=True, nogil=True)
 def restrict(first, last, u, f, time, ax, ay, az, nx, ny, nz, sx, sy, sz, coarse):
     """coarse = sum of f - A u over the cells that are merged (shifts sx, sy, sz: 1 halves)."""
     mx, my = (nx + sx) >> sx, (ny + sy) >> sy
-    product = np.empty(nx)
+    product, none = np.empty(nx, u.dtype), np.zeros(nx, u.dtype)
     for k in range(first, last):
         for c in range(coarse.shape[1]):
             coarse[k, c] = 0.0
         for row in range(ny * nz):
             y, z, base = row % ny, row // ny, row * nx
             coarse_base = ((z >> sz) * my + (y >> sy)) * mx
-            operator_row(k, row, u, time, ax, ay, az, nx, ny, nz, product)
+            operator_row(k, row, u, time, ax, ay, az, nx, ny, nz, none, product)
             for x in range(nx):
                 coarse[k, coarse_base + (x >> sx)] += f[k, base + x] - product[x]
 

@@ -209,12 +209,13 @@ def hamiltonian(first, last, u, p, separable, counts, inverse, out):
                 for x in range(nx):
                     s = 0.5 * (gl[x] * gl[x] + gr[x] * gr[x])
                     if separable:
-                        out[k, base + x] += c_h * s ** (0.5 * q)
+                        out[k, base + x] += c_h * (s if q == 2.0 else s ** (0.5 * q))
                     else:
                         square[x] += s
             if not separable:
                 for x in range(nx):
-                    out[k, base + x] = c_h * square[x] ** (0.5 * q)
+                    h = square[x] if q == 2.0 else square[x] ** (0.5 * q)
+                    out[k, base + x] = c_h * h
 
 
 @njit(cache=True, nogil=True)

@@ -20,7 +20,7 @@ from mfgprox.kernels import certificates
 from mfgprox.solvers.primal_dual.discretisation import Discretisation
 from mfgprox.solvers.primal_dual.feasible import Upper
 
-SLACK = 1e-7
+SLACK = 1e-6
 """Share of the value that the chain may be charged for equations that it does not solve fully."""
 SWEEPS = 60
 MILD, STRONG = (-3.0, -5.0), (-1.0, -3.0)

@@ -18,7 +18,7 @@ from mfgprox.solvers.primal_dual.poisson import Poisson
 FLOOR = 1e-9
 """Share of the largest density to which a density is lifted before it is made to meet continuity.
 Corrections are in proportion to the lifted density: they hardly ever turn it negative."""
-CONTINUITY = 1e-9
+CONTINUITY = 1e-8
 """Tolerance of the projection relative to its residual; the rest is carried by the density."""
 SPREADING = 1e-12
 """The same for the pair that is mixed in where a density still came out negative."""

@@ -62,7 +62,7 @@ def test_operator_is_the_matrix(lengths):
     poisson = Poisson(lengths, (0.1, 0.2, 0.3), time, faces)
     u = np.random.default_rng(1).normal(size=(3, time.shape[1]))
     out = np.empty_like(u)
-    poisson.levels[0].apply(u, out)
+    poisson.apply(u, out)
     np.testing.assert_allclose(out.ravel(), matrix(lengths, time, faces) @ u.ravel(), atol=1e-12)
 
 
@@ -78,15 +78,15 @@ def test_solution_is_that_of_a_direct_solver(lengths):
 
 
 def test_cycle_is_symmetric():
-    """Conjugate gradients need it."""
+    """Conjugate gradients need it, as far as single precision goes."""
     lengths = (7, 5, 3)
     poisson = Poisson(lengths, (0.1, 0.1, 0.2), *problem(lengths))
     rng = np.random.default_rng(3)
-    a, b = rng.normal(size=(2, 3, 105))
+    a, b = rng.normal(size=(2, 3, 105)).astype(np.float32)
     za, zb = np.empty_like(a), np.empty_like(b)
     poisson._cycle(0, za, a)
     poisson._cycle(0, zb, b)
-    assert (za * b).sum() == pytest.approx((zb * a).sum(), rel=1e-11)
+    assert (za * b).sum() == pytest.approx((zb * a).sum(), rel=1e-5)
 
 
 @pytest.mark.compiled
