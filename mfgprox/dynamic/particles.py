@@ -1,0 +1,40 @@
+"""The path where the map is torn, or the data are rough: particles on straight lines."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mfgprox.dynamic.cloud import NOTHING, moves, particles
+from mfgprox.dynamic.hopf_lax import TerminalPotential
+from mfgprox.kernels.deposition import deposit
+from mfgprox.kernels.threads import over
+from mfgprox.problem import Problem
+
+
+def move(
+    problem: Problem, potential: TerminalPotential
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """rho and momentum of the particles that P is divided into, shapes as in `DynamicPair`."""
+    grid, steps = problem.grid, problem.grid.time_steps
+    cloud = particles(problem, potential.transform)
+    density = np.zeros((steps + 1, *grid.shape))
+    density[0] = problem.P * grid.cell_volume
+    flux = []
+    for axis in range(3):
+        shape = list(grid.shape)
+        if axis < grid.dimension:
+            shape[grid.dimension - 1 - axis] += 1
+        flux.append(np.zeros((steps, *shape) if axis < grid.dimension else (steps, 1)))
+    over(
+        deposit, steps, 50 * cloud.mass.size * steps, cloud.mass, cloud.source, cloud.target,
+        cloud.widths, np.array(grid.kernel_shape[::-1]), float(cloud.widths.max(initial=0.0)),
+        *(a.reshape(len(a), -1) for a in (density[1:], *flux)),
+    )  # fmt: skip
+    density[1:] += np.where(moves(problem.P), 0.0, density[0])
+    for through in flux:
+        through[np.abs(through) < NOTHING * density[0].max()] = 0.0
+    momentum = tuple(
+        flux[axis] * (grid.spacing[axis] / (grid.dt * grid.cell_volume))
+        for axis in range(grid.dimension)
+    )
+    return density / grid.cell_volume, momentum
