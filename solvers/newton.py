@@ -81,9 +81,10 @@ class Newton:
     def level(self, problem: Problem, state: NewtonState) -> Level:
         """The level that the state stands on."""
         if state.work is None:
-            grid = self.grids(problem.grid)[state.level]
+            grids = self.grids(problem.grid)
+            grid = grids[state.level]
             here = problem if grid == problem.grid else problem.on(grid)
-            start = gaussian_start(problem, state.epsilon)
+            start = gaussian_start(problem, grids[0], state.epsilon)
             state.work = Level(here, start)
             state.floor = min(state.floor, 0.5 * start.contraction)
         return state.work

@@ -16,7 +16,8 @@ from mfgprox.transform import c_transform
 ROUNDING = 1e-13
 STATEMENT = (
     "of the static problem with sums over the cell centres: dual_value is that of a potential on "
-    "the whole box, primal_value that of the density that its map makes of P"
+    "the whole box, primal_value that of the density that its map makes of P, moved at the cost "
+    "that the potential gives it"
 )
 
 
