@@ -9,7 +9,13 @@ from mfgprox.density import Gaussian, Mixture
 from mfgprox.grid import Grid
 from mfgprox.kernels.conjugate import conjugate
 from mfgprox.kernels.monge_ampere import log_determinant
-from mfgprox.kernels.quintic import jet
+from mfgprox.kernels.quintic import (
+    block_curvatures,
+    block_jet,
+    block_sum,
+    block_weights,
+    jet,
+)
 from mfgprox.kernels.spline_fit import spline_coefficients
 from mfgprox.problem import Problem
 from mfgprox.solvers.newton_level import Level, Potential
@@ -53,6 +59,23 @@ def test_spline_reproduces_quadratics_with_their_derivatives(shape):
     wanted = [*slopes, *np.diag(H), H[0, 1], H[0, 2], H[1, 2]]
     assert f == pytest.approx(0.5 * u @ H @ u + g @ u, abs=1e-10)
     np.testing.assert_allclose(rest, wanted, atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_splines_of_a_block_of_places_are_those_of_each(shape):
+    rng = np.random.default_rng(5)
+    c, n, many = spline_coefficients(rng.normal(size=shape)), np.array(shape[::-1]), 7
+    u = rng.uniform(-0.5, n[:, None] - 0.5, (3, many)) * (n[:, None] > 1)
+    first, w = np.empty((3, many), np.int64), np.empty((3, 18, many))
+    for a in range(3):
+        block_weights(u[a], n[a], first[a], w[a])
+        block_curvatures(u[a], n[a], first[a], w[a, 12:])
+    for j in range(many):
+        wanted = jet(c, n, *u[:, j], np.empty((3, 3, 6)))
+        found = block_jet(c.ravel(), c.shape[::-1], j, first, w)
+        np.testing.assert_allclose(found, wanted, atol=1e-12)
+        found = block_sum(c.ravel(), c.shape[::-1], j, first, w)
+        np.testing.assert_allclose(found, wanted[:4], atol=1e-12)
 
 
 def test_log_determinant_and_inverse_clamp_small_eigenvalues():
