@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
-
-import numpy as np
 
 from mfgprox.certificate import continuous_bounds
 from mfgprox.density import Gaussian, Mixture
@@ -40,18 +39,19 @@ def product_of_mixtures(cells: tuple[int, ...], time_steps: int = 32) -> Problem
     return Problem(_product(P_AXES[:d]), _product(Q_AXES[:d]), epsilon=EPSILON, grid=grid)
 
 
+def bumps(axes: tuple) -> list[tuple[float, list[float], list[float]]]:
+    """Weight, mean and deviations of every bump of a product of one-dimensional mixtures."""
+    found = []
+    for which in product(*(range(len(places)) for places, _, _ in axes)):
+        chosen = [[values[i] for values in axis] for axis, i in zip(axes, which, strict=True)]
+        places, weights, widths = (list(values) for values in zip(*chosen, strict=True))
+        found.append((math.prod(weights), places, widths))
+    return found
+
+
 def _product(axes: tuple) -> Mixture:
-    bumps = list(product(*(range(len(places)) for places, _, _ in axes)))
-    return Mixture(
-        [float(np.prod([axes[a][1][i] for a, i in enumerate(b)])) for b in bumps],
-        [
-            Gaussian(
-                [axes[a][0][i] for a, i in enumerate(b)],
-                std=[axes[a][2][i] for a, i in enumerate(b)],
-            )
-            for b in bumps
-        ],
-    )
+    found = bumps(axes)
+    return Mixture([w for w, _, _ in found], [Gaussian(mean, std=std) for _, mean, std in found])
 
 
 def bare_solution(name: str, problem: Problem) -> Solution:
