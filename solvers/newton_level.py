@@ -132,7 +132,10 @@ class Level:
         self.linearise(at, epsilon, delta)
         self.multigrid.set_up()
         answer: Answer = self.multigrid.solve(self.rhs, *effort)
-        gibbs = np.exp(self.log_gibbs(at, epsilon))
+        log_gibbs = self.log_gibbs(at, epsilon)
+        if not self.gibbs.free:
+            log_gibbs = np.minimum(log_gibbs, self.log_R)
+        gibbs = np.exp(log_gibbs)
         # R' need not have mass one on the grid: a constant in the residual moves only the gauge.
         residual = gibbs * (self.rhs - float((gibbs * self.rhs).sum()) / float(gibbs.sum()))
         decrement = float((residual * answer.u).sum()) * self.volume

@@ -58,7 +58,9 @@ def _shares(log_Q, weight, cell, epsilon, kind, alpha, scale, near):
         _, _, gibbs = marginal(0.0, -cell[3, j] / epsilon, kind, alpha, scale)
         gibbs = min(log_Q[j] + gibbs, near[2] + ABOVE)
         cell[4, j] = gibbs
-        cell[5, j] = (max(weight[j], gibbs - near[2]) - near[0]) / (near[1] - near[0])
+        # Close to f'(∞) rounding decides on the Gibbs density: that shows nothing.
+        held = max(weight[j], gibbs - near[2]) if kind == KL else weight[j]
+        cell[5, j] = (held - near[0]) / (near[1] - near[0])
         used = used or cell[5, j] > 0.0
     return used
 
@@ -334,7 +336,7 @@ def linearise(
             moved += mass
             cost += mass * (dx * dx + dy * dy + dz * dz)
             information += mass * (R[x] - log_Q[z, y, x])
-            wanted = np.exp(min(gibbs, 600.0))
+            wanted = np.exp(min(gibbs if kind == KL else min(gibbs, log_R[z, y, x]), 600.0))
             total += wanted
             if below > 0:
                 clamped += wanted
