@@ -43,7 +43,9 @@ class Multigrid:
             )
         self.shapes = np.array(shapes)
         sizes = self.shapes.prod(axis=1)
-        guards = self.shapes[:, 1] * self.shapes[:, 2] + self.shapes[:, 2] + 1
+        # As far as the neighbours of a cell are behind each other: across an edge of its cube.
+        row, plane = self.shapes[:, 2], self.shapes[:, 1] * self.shapes[:, 2]
+        guards = (np.ones_like(row), row + 1, plane + row)[self.d - 1] + 1
         starts = np.cumsum(np.concatenate([[guards[0]], (sizes + guards)[:-1]]))
         total = int(starts[-1] + sizes[-1] + guards[-1])
         self.starts, self.sizes = starts, sizes
