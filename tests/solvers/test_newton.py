@@ -273,7 +273,9 @@ def test_the_number_of_threads_does_not_show(monkeypatch):
         for first in range(0, count, 37):
             kernel(first, min(first + 37, count), *arguments)
 
-    monkeypatch.setattr("mfgprox.solvers.newton_level.over", in_parts)
+    for module in ("solvers.newton_level", "solvers.newton_linear", "solvers.newton_primal"):
+        monkeypatch.setattr(f"mfgprox.{module}.over", in_parts)
+    monkeypatch.setattr("mfgprox.transform.over", in_parts)
     other = static(problem)
     assert one[0] == other[0]
     np.testing.assert_array_equal(one[2], other[2])
