@@ -1,8 +1,9 @@
 """OTT-JAX: unbalanced Sinkhorn on a grid geometry, hard in P, soft in Q.
 
-mode "kernel" multiplies with exp(-c/reg), which underflows below reg ≈ diameter²/1400; "log" works
-with logarithms. Compiled once for each size and number of iterations, outside the clock. Its own
-stopping waits for a shift of the potentials that does not touch R, so the count is chosen by R.
+mode "kernel" multiplies with exp(-c/reg), axis by axis, and leaves out without a word what
+underflows; "log" works with logarithms. Compiled once for each size and number of iterations,
+outside the clock. Its own stopping waits for a shift of the potentials that does not touch R, so
+the count is chosen by R.
 """
 
 from __future__ import annotations

@@ -34,8 +34,7 @@ def prepare(
         }
         return Found(solution.divergence, solution.R, None, values)
 
-    solve()  # compiles
-    return solve
+    return solve  # compiled by the first small problems that every method gets
 
 
 def _without_bounds():

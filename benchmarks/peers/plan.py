@@ -11,7 +11,7 @@ from benchmarks.problems import CONTESTS, Contest
 REPETITIONS = 3
 LIMIT = 60.0
 """Wall seconds that one solve may take; preparing it (compiling, looking for settings) may too."""
-LONG = 20.0
+LONG = 8.0
 """Processor seconds from which a solve is not repeated."""
 WIDE = ("mixtures-0.5", "gaussians-2")
 """Problems on which the others are tried on all grids that they can take, however long it lasts."""
@@ -54,7 +54,11 @@ def contests(quick: bool, only: Iterable[str] = ()) -> list[Contest]:
 
 
 def entries(contest: Contest, quick: bool) -> list[Entry]:
-    found = [*(_smooth() if contest.smooth else _rough()), *_sinkhorn(contest), *_others(contest)]
+    found = [
+        *(_smooth(contest) if contest.smooth else _rough(contest)),
+        *_sinkhorn(contest),
+        *_others(contest),
+    ]
     if quick:
         found = [
             Entry(e.series, e.peer, tuple(n for n in e.cells if n <= 64), e.setting) for e in found
@@ -62,28 +66,29 @@ def entries(contest: Contest, quick: bool) -> list[Entry]:
     return found
 
 
-def _smooth() -> list[Entry]:
+def _smooth(contest: Contest) -> list[Entry]:
     fast = {"solver": "newton", "bounds": False}
     return [
-        Entry("mfgprox newton", "mfgprox", (12, 16, 24, 32, 64, 128, 256, 512, 1024), fast),
+        Entry("mfgprox newton", "mfgprox", (16, 24, 32, 64, 128, 256, 512, 1024), fast),
         Entry("mfgprox newton, bounds", "mfgprox", (32, 64, 128, 256, 512), {"solver": "newton"}),
-        *_in_time(),
+        *_in_time(contest),
     ]
 
 
-def _rough() -> list[Entry]:
+def _rough(contest: Contest) -> list[Entry]:
     return [
         Entry(
             "mfgprox auto, bounds", "mfgprox", (32, 64, 128), {"solver": "auto", "time_steps": 16}
         ),
-        *_in_time(),
+        *_in_time(contest),
     ]
 
 
-def _in_time() -> list[Entry]:
+def _in_time(contest: Contest) -> list[Entry]:
     """The solvers that compute the whole evolution."""
+    cells = (32, 64) if contest.smooth and contest.name not in WIDE else (32, 64, 128)
     return [
-        Entry(f"mfgprox {name}", "mfgprox", (32, 64, 128), {"solver": name, "time_steps": 16})
+        Entry(f"mfgprox {name}", "mfgprox", cells, {"solver": name, "time_steps": 16})
         for name in ("primal-dual", "fictitious-play")
     ]
 
@@ -93,9 +98,16 @@ def _sinkhorn(contest: Contest) -> list[Entry]:
     scale = 1.0 / 36.0 if contest.name.startswith("pictures") else 1.0
     wide = contest.name in WIDE
     finest = (256, 512, 1024) if wide else (256,)
-    kernel = [((32, 64), 0.2), ((32, 64), 0.1), ((32, 64, 128, *finest), 0.05)]
+    kernel = [
+        ((32,), 0.2),
+        ((32, 64), 0.1),
+        ((32, 64, 128, *finest), 0.05),
+        ((32, 64, 128, *finest), 0.02),
+        ((64, 128), 0.01),
+        ((64, 128), 0.005),
+    ]
     log = [((64, 128), 0.02), ((64,), 0.01), ((64, 128) if wide else (64,), 0.005)]
-    dense = [((32, 64), 0.05), ((32, 64), 0.02)]
+    dense = [((32, 64), 0.05), ((32, 64), 0.02), ((64,), 0.01)]
     sparse = [((32, 64), 0.02, 30), ((64, 128) if wide else (64,), 0.01, 30), ((64,), 0.005, 100)]
     return [
         *(

@@ -24,9 +24,9 @@ from benchmarks.problems import CONTESTS, Reference, certified_reference, refere
 from mfgprox.certificate import continuous_bounds
 from mfgprox.problem import Problem
 
-LARGEST_JUDGED = 256
+LARGEST_JUDGED = 128
 """Cells an axis up to which a potential is put through the c-transform, which takes its time."""
-SHORT = 0.2
+SHORT = 0.1
 """Seconds for which short solves are repeated."""
 BELIEVED = 1e-10
 """R below this share of its largest says nothing about the potential."""
@@ -45,7 +45,9 @@ class Desk:
         if self.key != (job["problem"], job["n"]):
             self.prepared, self.problem = {}, CONTESTS[job["problem"]].build(job["n"])
             stored = job.get("reference")
-            self.reference = reference(self.problem, Path(stored) if stored else None)
+            self.reference = reference(
+                job["problem"], self.problem.grid, Path(stored) if stored else None
+            )
             self.key = (job["problem"], job["n"])
         assert self.problem is not None and self.reference is not None
         assert self.prepared is not None
