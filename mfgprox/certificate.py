@@ -70,15 +70,16 @@ def continuous_bounds(
 
 
 def _smooth(problem: Problem, U_1: np.ndarray) -> Enclosure | None:
-    """By the fast way: over the cells, and over half cells where that does not tell enough."""
+    """By the fast way: over the cells, and over parts of cells where that does not tell enough."""
     first = smooth_bounds(problem, U_1)
-    found = None if first is None else first.enclosure()
-    if found is not None and found.closed(CLOSE):
-        return found
-    if first is None or problem.P.size * 2**problem.grid.dimension > MOST_DIVIDED:
-        return found
-    finer = smooth_bounds(problem, U_1, 2)
-    return found if finer is None else finer.enclosure(first)
+    if first is None or first.enclosure().closed(CLOSE):
+        return None if first is None else first.enclosure()
+    torn = math.isinf(first.values[0])
+    parts = 4 if torn else 2
+    if problem.P.size * parts**problem.grid.dimension > MOST_DIVIDED:
+        return first.enclosure()
+    finer = smooth_bounds(problem, U_1, parts)
+    return None if finer is None else finer.enclosure(None if torn else first)
 
 
 def _statement(problem: Problem, quadrature: float, truncation: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Enclosure:
-    """lower - lower_error <= D <= upper + upper_error on the box; upper may be nan.
+    """lower - lower_error <= D <= upper + upper_error on the box; -inf and nan if missing.
 
     truncation: what the mass outside the box may be worth in D, to first order; not part of the
     errors. All in units of the cost.
@@ -29,7 +29,9 @@ class Enclosure:
         return self.upper + self.upper_error
 
     def closed(self, rtol: float) -> bool:
-        """Whether the bounds are that close to each other; not if there is no upper one."""
+        """Whether the bounds are that close to each other; not if one is missing."""
+        if not math.isfinite(self.least):
+            return False
         return self.most - self.least <= rtol * max(abs(self.least), abs(self.most))
 
     def better(self, other: Enclosure | None) -> Enclosure:
@@ -58,7 +60,7 @@ class Refinable:
         errors = []
         for k in range(2):
             splines = self.splines[k]
-            if coarser is not None:
+            if coarser is not None and math.isfinite(coarser.values[k]):
                 splines = min(splines, abs(self.values[k] - coarser.values[k]))
             errors.append(self.sums[k] + splines)
         return Enclosure(self.values[0], errors[0], self.values[1], errors[1], self.truncation)

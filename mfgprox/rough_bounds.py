@@ -21,7 +21,7 @@ from mfgprox.transform import SplinePotential, c_transform
 
 NEGLIGIBLE = 1e-12
 """Share of the mass of P that the sums may leave out."""
-TRUSTED = (0.0, 1e-10)
+TRUSTED = (0.0, 1e-10, 1e-6, 1e-4, 1e-2)
 """A potential is believed where its R exceeds this share of the largest; elsewhere it is redone."""
 TORN = 1e-5
 """Relative error of the sums above which psi^c is taken to be kinked."""

@@ -31,8 +31,10 @@ VALUE, CURVATURE = 1e-4, 1.4e-3
 """Of a quintic spline, in sixth differences of the data: largest error of a value, mean error over
 a cell included, and of a second derivative times the squared spacing (Euler polynomials)."""
 ROUNDING = 1e-14
-FOLDED = 1e-6
-"""Mass that may be at walls or where the map folds."""
+FOLDED, MOST_FOLDED = 1e-6, 0.01
+"""Mass at walls or where the map folds from which it counts as torn, and as no map at all."""
+SETTLED = 1e-3
+"""Cells between x and S(T(x)) from which T(x) was not found."""
 CHUNK = 1 << 20
 """Nodes whose places are held at once."""
 
@@ -41,13 +43,16 @@ def smooth_bounds(problem: Problem, U_1: np.ndarray, parts: int = 1) -> Refinabl
     """Both bounds from a terminal potential, grid.shape; sums over cells divided `parts` times.
 
     None where the method does not apply: p is not 2, P or Q has zeros or edges, U_1 is not finite,
-    the map is torn or folds where there is mass.
+    the map folds where there is mass.
+    Where the map is torn the lower value is -inf: only `rough_bounds` looks for other minima. The
+    upper one stands: S(T(x)) = x makes T one to one, on whichever side of a tear x is sent.
     """
     if problem.p != 2.0 or not problem.smooth or not np.isfinite(U_1).all():
         return None
     sums = _Sums.of(problem, -np.ascontiguousarray(U_1, float), parts)
     images = _images(sums)
-    return None if images is None else _enclosed(sums, images)
+    folded = float(images.weight[images.stays].sum())
+    return _enclosed(sums, images) if folded <= MOST_FOLDED else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +100,10 @@ class _Sums:
 @dataclass(frozen=True, eq=False)
 class _Images:
     """At the cells `nodes` (flat indices), (nodes,): psi^c, |x - T(x)|², the logarithms of det DS
-    and of Q at T(x), the trace of DT; weight: their shares of the mass."""
+    and of Q at T(x), the trace of DT; weight: their shares of the mass. torn: whether images of
+    neighbours are so far apart that a minimum near another place may be the lower one."""
 
+    torn: bool
     nodes: np.ndarray
     weight: np.ndarray
     transform: np.ndarray
@@ -107,11 +114,11 @@ class _Images:
 
     @property
     def stays(self) -> np.ndarray:
-        """Where the map has no density: at walls, and where it is not monotone."""
+        """Where the map has no density: at walls, where it is not monotone or was not found."""
         return np.isneginf(self.log_det)
 
 
-def _images(sums: _Sums) -> _Images | None:
+def _images(sums: _Sums) -> _Images:
     grid, P, sub = sums.problem.grid, sums.P.ravel(), sums.sub
     shape, h = grid.kernel_shape, np.array(grid.kernel_spacing[::-1])
     n, ones = np.array(shape[::-1]), np.ones(3)
@@ -122,7 +129,7 @@ def _images(sums: _Sums) -> _Images | None:
     box = np.array([ones, h, ones])
     for first in range(0, nodes.size, CHUNK):
         part = nodes[first : first + CHUNK]
-        places = np.empty((part.size, 3))
+        places, source = np.empty((2, part.size, 3))
         transform, moved, log_det, log_Q_there, stretch = found[:, first : first + CHUNK]
         over(
             conjugate, part.size, 20 * part.size, part, sub, start, sums.coefficients, box,
@@ -130,19 +137,21 @@ def _images(sums: _Sums) -> _Images | None:
         )  # fmt: skip
         over(
             log_densities, part.size, 20 * part.size, places, sums.coefficients, log_Q, h, n,
-            log_det, log_Q_there, stretch,
+            source, log_det, log_Q_there, stretch,
         )  # fmt: skip
         moved[:] = 0.0
         for a, index in enumerate(np.unravel_index(part, (n * sub)[::-1])[::-1]):
-            moved += (h[a] * (places[:, a] - (index + 0.5) / sub[a] + 0.5)) ** 2
+            x = (index + 0.5) / sub[a] - 0.5
+            moved += (h[a] * (places[:, a] - x)) ** 2
+            log_det[np.abs(source[:, a] - x) > SETTLED] = -np.inf
     weight = P[nodes]
-    images = _Images(nodes, weight / weight.sum(), *found)
+    log_det, stretch = found[2], found[4]
+    jump = _largest_jump(start, sums.problem.P.reshape(shape), h)
     heavy = weight > HEAVY * P.max()
-    stretched = max(1.0, float(images.stretch[heavy].max(initial=1.0)))
-    torn = _largest_jump(start, sums.problem.P.reshape(shape), h) > 2.0 + 2.0 * stretched
-    if torn or float(images.weight[images.stays].sum()) > FOLDED:
-        return None
-    return images
+    weight = weight / weight.sum()
+    torn = jump > 2.0 + 2.0 * float(stretch[heavy].max(initial=1.0))
+    torn = torn or float(weight[np.isneginf(log_det)].sum()) > FOLDED
+    return _Images(bool(torn), nodes, weight, *found)
 
 
 def _largest_jump(argmin: np.ndarray, P: np.ndarray, h: np.ndarray) -> float:
@@ -185,7 +194,7 @@ def _enclosed(sums: _Sums, images: _Images) -> Refinable:
         _spread(sums, images, price),
     )
     return Refinable(
-        (transported - gibbs, upper),
+        (-math.inf if images.torn else transported - gibbs, upper),
         (spread[0] + noise, spread[1] + noise),
         splines,
         cut_off_worth(problem, weight, images.transform, own_R),

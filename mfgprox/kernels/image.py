@@ -14,19 +14,23 @@ from mfgprox.kernels.quintic import jet, six, spline_weights
 
 
 @njit(cache=True, nogil=True)
-def log_densities(first, last, places, psi, log_Q, h, n, log_det, log_Q_there, stretch):
+def log_densities(first, last, places, psi, log_Q, h, n, source, log_det, log_Q_there, stretch):
     """log det DS and log Q at the places first to last, and by how much T stretches at most.
 
     places (m, 3); psi, log_Q: coefficients of quintic splines; h, n (3,): widths and numbers of
-    cells. Written (m,): log_det, -inf on the walls of the box and where S is not monotone: there
-    the map has no density; log_Q_there; stretch, the trace of DT, where there is one.
+    cells. Written: source (m, 3), S of the places; and (m,): log_det, -inf on the walls of the box
+    and where S is not monotone: there the map has no density; log_Q_there; stretch, the trace of
+    DT, where there is one.
     """
     w = np.empty((3, 3, 6))
     for k in range(first, last):
         ux = min(max(places[k, 0], -0.5), n[0] - 0.5)
         uy = min(max(places[k, 1], -0.5), n[1] - 0.5)
         uz = min(max(places[k, 2], -0.5), n[2] - 0.5)
-        _, _, _, _, xx, yy, zz, xy, xz, yz = jet(psi, n, ux, uy, uz, w)
+        _, gx, gy, gz, xx, yy, zz, xy, xz, yz = jet(psi, n, ux, uy, uz, w)
+        source[k, 0] = ux - 0.5 * gx / (h[0] * h[0])
+        source[k, 1] = uy - 0.5 * gy / (h[1] * h[1])
+        source[k, 2] = uz - 0.5 * gz / (h[2] * h[2])
         a = 1.0 - 0.5 * xx / (h[0] * h[0])
         b = 1.0 - 0.5 * yy / (h[1] * h[1])
         c = 1.0 - 0.5 * zz / (h[2] * h[2])
