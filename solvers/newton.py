@@ -99,7 +99,11 @@ class Newton:
             return self._certify(state, level, level.evaluated(at), tolerance, levels)
         way = level.direction(at, state.epsilon, state.floor, EFFORT)
         smooth = way.clamped < SETTLED
-        trusted = smooth and way.residual < min(TRUSTED, 1.2 * state.residual)
+        trusted = (
+            smooth
+            and way.residual < min(TRUSTED, 1.2 * state.residual)
+            and abs(way.decrement) <= 2.0 * state.decrement
+        )
         if trusted:
             new, length = level.normalised(at.chi + way.step, state.epsilon), 1.0
         else:
@@ -119,12 +123,12 @@ class Newton:
             if not small and not smooth and state.caught_on:
                 # What is missing is resolution, not a better start; a larger epsilon needs more.
                 state.continuation.given_up, torn = True, not there
+            near = there and smooth and state.decrement <= NEAR * state.scale + tolerance.atol
             done = (there and small) or state.continuation.given_up
-            if torn or (not done and (way.residual > TRUSTED or not there)):
+            if torn or not (done or near or (there and not last and way.residual < TRUSTED)):
                 self._continue(problem, state, level, small)
             elif last:
-                near = smooth and state.decrement <= NEAR * state.scale + tolerance.atol
-                state.settled = near and there
+                state.settled = near
                 return self._certify(state, level, new, tolerance, levels)
             else:
                 torn = not smooth and state.clamped > FADES * state.folded

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
+from scipy.special import logsumexp
 
 from mfgprox.divergence import JensenShannon, KullbackLeibler, Power
 from mfgprox.problem import Problem
@@ -21,6 +22,8 @@ from mfgprox.solvers.newton_start import Quadratic
 
 LARGEST = 1e-12
 """Distance of s from f'(∞), relative: what is closer cannot be told from it."""
+TELLING = 1e-9
+"""The same for a density with digits that count."""
 ABOVE = 3.0
 """Logarithm of how far a Gibbs density may lie above the maxima of P and Q."""
 
@@ -52,6 +55,10 @@ class Gibbs(Protocol):
 
     def log_density(self, psi: np.ndarray, constant: float, epsilon: float) -> np.ndarray:
         """Of psi = chi + base and its constant."""
+        ...
+
+    def known(self, psi: np.ndarray, epsilon: float) -> np.ndarray | None:
+        """Where rounding leaves digits of the density; None for everywhere."""
         ...
 
 
@@ -97,6 +104,9 @@ class Exponential:
     def log_density(self, psi: np.ndarray, constant: float, epsilon: float) -> np.ndarray:
         return self.log_Q - (psi + constant) / epsilon
 
+    def known(self, psi: np.ndarray, epsilon: float) -> np.ndarray | None:
+        return None
+
 
 class Bounded:
     """f with a finite f'(∞): psi is bounded below, its potential by epsilon f'(∞) above."""
@@ -117,13 +127,11 @@ class Bounded:
         return replace(start, H=np.zeros_like(start.H), g=np.zeros_like(start.g))
 
     def start(self, start: Quadratic) -> np.ndarray:
-        """epsilon f'(R/Q) for the R of the Gaussian closed form."""
-        problem, grid = self.problem, self.problem.grid
-        log_t = start.log_gaussian(grid) - self.log_Q
-        gaussian = np.exp(start.log_gaussian(grid))
-        log_t -= math.log(float(gaussian.sum()) * grid.cell_volume)
-        log_t = np.maximum(log_t, LEAST)
-        return problem.epsilon * (self.f.distance(log_t) - self.end)
+        """-epsilon f'(t) where KL with the same f''(1) has R = t Q at the start."""
+        problem = self.problem
+        log_t = start.on(problem.grid) / (-problem.epsilon * self.f.law.scale)
+        log_t -= logsumexp(log_t + self.log_Q) + math.log(problem.grid.cell_volume)
+        return problem.epsilon * (self.f.distance(np.maximum(log_t, LEAST)) - self.end)
 
     def admissible(self, chi: np.ndarray, epsilon: float) -> np.ndarray:
         return np.maximum(chi, epsilon * (self.nearest - self.end))
@@ -138,6 +146,9 @@ class Bounded:
 
     def log_density(self, psi: np.ndarray, constant: float, epsilon: float) -> np.ndarray:
         return self.log_Q + self.log_ratio(psi, epsilon)
+
+    def known(self, psi: np.ndarray, epsilon: float) -> np.ndarray | None:
+        return self.end + psi / epsilon > TELLING * self.end
 
     def log_ratio(self, psi: np.ndarray, epsilon: float) -> np.ndarray:
         return self.f.log_ratio(np.maximum(self.end + psi / epsilon, self.nearest))

@@ -133,18 +133,23 @@ class Level:
         self.multigrid.set_up()
         answer: Answer = self.multigrid.solve(self.rhs, *effort)
         log_gibbs = self.log_gibbs(at, epsilon)
-        if not self.gibbs.free:
-            log_gibbs = np.minimum(log_gibbs, self.log_R)
+        known = self.gibbs.known(at.chi + self.base, epsilon)
+        if known is not None:
+            log_gibbs = np.where(known, log_gibbs, np.minimum(log_gibbs, self.log_R))
         gibbs = np.exp(log_gibbs)
         # R' need not have mass one on the grid: a constant in the residual moves only the gauge.
         residual = gibbs * (self.rhs - float((gibbs * self.rhs).sum()) / float(gibbs.sum()))
         decrement = float((residual * answer.u).sum()) * self.volume
+        misplaced = float(np.abs(residual).sum()) * self.volume
+        if known is not None:
+            # Mass that these weights do not see, by Pinsker's inequality.
+            misplaced = max(misplaced, math.sqrt(abs(decrement) / epsilon))
         sums = self.parts.sum(axis=0)
         return Direction(
             answer.u,
             decrement,
             float(sums[monge_ampere.CLAMPED] / sums[monge_ampere.GIBBS]),
-            float(np.abs(residual).sum()) * self.volume,
+            misplaced,
             self.primal(epsilon),
             answer.cycles,
         )

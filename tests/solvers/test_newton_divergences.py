@@ -1,0 +1,109 @@
+"""Newton with other information divergences than Kullback–Leibler."""
+
+import numpy as np
+import pytest
+from test_newton import bent, product_of_mixtures
+
+from mfgprox.density import Gaussian, Mixture
+from mfgprox.grid import Grid
+from mfgprox.problem import Problem
+from mfgprox.solvers import solve
+from mfgprox.solvers.iterate import Unsuitable
+
+pytestmark = pytest.mark.compiled
+NAMES = ["jensen-shannon", "hellinger", "reverse-kl", "neyman", "alpha(0.8)"]
+
+
+def on_the_line(name, epsilon, n=256):
+    Q = Mixture([1.0, 1.0], [Gaussian([0.2], std=[0.5]), Gaussian([1.1], std=[0.45])])
+    grid = Grid([-5.0], [5.0], [n], 4)
+    return Problem(Gaussian([-0.5], std=[0.6]), Q, epsilon=epsilon, grid=grid, f_divergence=name)
+
+
+def with_divergence(problem, name):
+    return Problem(
+        *problem.densities, epsilon=problem.epsilon, grid=problem.grid, f_divergence=name
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("epsilon", [0.5, 5.0])
+def test_on_the_line_between_independent_bounds(name, epsilon):
+    problem = on_the_line(name, epsilon)
+    solution = solve(problem, "newton", static=True)
+    assert solution.converged
+    assert solution.gap <= 1e-5 * solution.divergence
+    assert solution.lower_bound <= solution.divergence * (1 + 1e-9)
+    assert solution.upper_bound >= solution.divergence * (1 - 1e-9)
+    assert solution.upper_bound - solution.lower_bound < 1e-4 * solution.divergence
+    # The optimality condition: U_1 is eps f'(R/Q) up to a constant, and D = E_P[U_0].
+    U, f = solution.U[-1], problem.divergence
+    heavy = solution.R > 1e-3
+    wanted = epsilon * f.derivative(solution.R / problem.Q)
+    assert np.ptp((U - wanted)[heavy]) < 1e-6 * (1.0 + np.ptp(U[heavy]))
+    assert problem.grid.integrate(problem.P * solution.first_variation) == pytest.approx(
+        solution.divergence, rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["jensen-shannon", "hellinger"])
+def test_quantiles_say_the_same(name):
+    """W_2² = ∫|F_P^-1 - F_R^-1|² on the line, minimised over R by its optimality system alone: no
+    density near the one found is better."""
+    problem = on_the_line(name, 1.0)
+    solution = solve(problem, "newton", static=True)
+    h, x = problem.grid.spacing[0], problem.grid.coordinates()[0]
+    u = (np.arange(40_000) + 0.5) / 40_000
+
+    def quantiles(density):
+        faces = np.append(x - 0.5 * h, x[-1] + 0.5 * h)
+        return np.interp(u, np.append(0.0, np.cumsum(density) * h), faces)
+
+    def value(R):
+        cost = np.square(quantiles(problem.P) - quantiles(R)).mean()
+        return cost + problem.divergence.between(R, problem.log_Q, h)
+
+    best = value(solution.R)
+    assert best == pytest.approx(solution.divergence, rel=2e-3)
+    for k in (1, 2, 3):
+        for sign in (-1.0, 1.0):
+            other = solution.R * (1.0 + sign * 0.1 * np.cos(k * x))
+            assert value(other / (other.sum() * h)) > best
+
+
+@pytest.mark.parametrize("name", ["jensen-shannon", "hellinger", "alpha(0.8)", "reverse-kl"])
+@pytest.mark.parametrize("epsilon", [0.05, 2.0, 10.0])
+def test_in_the_plane(name, epsilon):
+    problem = with_divergence(bent([128, 120], epsilon), name)
+    solution = solve(problem, "newton", static=True)
+    assert solution.converged
+    fine = solve(with_divergence(bent([160, 152], epsilon), name), "newton", static=True)
+    assert solution.divergence == pytest.approx(fine.divergence, rel=2e-5)
+
+
+def test_the_value_converges_as_fast_as_for_kl():
+    problems = [with_divergence(product_of_mixtures([n, n], 1.0), "hellinger") for n in (32, 64)]
+    coarse, fine = (solve(p, "newton", static=True).divergence for p in problems)
+    reference = with_divergence(product_of_mixtures([128, 128], 1.0), "hellinger")
+    exact = solve(reference, "newton", static=True).divergence
+    assert abs(fine / exact - 1) < abs(coarse / exact - 1) / 16.0
+    assert abs(fine / exact - 1) < 1e-5
+
+
+def test_the_order_of_the_divergences():
+    """f <= g pointwise carries over to D."""
+    problems = {n: on_the_line(n, 1.0) for n in ("kl", "hellinger", "jensen-shannon")}
+    D = {n: solve(p, "newton", static=True).divergence for n, p in problems.items()}
+    assert D["jensen-shannon"] < D["hellinger"] < D["kl"]
+
+
+@pytest.mark.parametrize("name", ["pearson", "alpha(1.5)"])
+def test_r_that_may_vanish_is_refused(name):
+    with pytest.raises(Unsuitable, match=r"f'\(0\) = -∞.*may vanish"):
+        solve(on_the_line(name, 1.0), "newton")
+
+
+@pytest.mark.parametrize("name", ["hellinger", "pearson"])
+def test_primal_dual_says_that_it_has_no_proximal_map(name):
+    with pytest.raises(Unsuitable, match=r"primal-dual needs f_divergence = kl; got"):
+        solve(on_the_line(name, 1.0), "primal-dual")
