@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
@@ -69,14 +70,14 @@ def resample(
     """
     lead = values.ndim - old.dimension
     for axis in range(old.dimension):
-        if old.cells[axis] == new.cells[axis]:
+        centers, wanted = old.centers(axis), new.centers(axis)
+        if np.array_equal(centers, wanted):
             continue
         a = lead + old.dimension - 1 - axis
         if old.cells[axis] == 1:
             values = np.repeat(values, new.cells[axis], a)
             continue
         order = degree if old.cells[axis] > degree else 1
-        centers, wanted = old.centers(axis), new.centers(axis)
         if not beyond:
             wanted = np.clip(wanted, centers[0], centers[-1])
         values = make_interp_spline(centers, values, order, axis=a)(wanted)
@@ -98,3 +99,23 @@ def prolonged(coarse: list[np.ndarray], grids: list[Grid], fine: Grid) -> list[n
         h, h_coarse = coarsening(fine, grids[-1]), coarsening(fine, grids[-2])
         starts.insert(0, plain + (h - 1.0) / (h_coarse - h) * (plain - before))
     return starts
+
+
+def corrected(start: list[np.ndarray], coarse: list[np.ndarray], grids: list[Grid]) -> np.ndarray:
+    """The start for the next grid from a potential without discretisation error: with the errors
+    of the last one or two grids, which vanish with h, extrapolated to this one.
+
+    start: that potential on those grids and, last, on the next; coarse: the potentials found;
+    grids: all of these, finest last.
+    """
+    fine = grids[-1]
+    ratios = [coarsening(fine, grid) for grid in grids[:-1]]
+    found = start[-1].copy()
+    for i, (u, own) in enumerate(zip(coarse, ratios, strict=True)):
+        others = [r for j, r in enumerate(ratios) if j != i]
+        weight = math.prod((1.0 - r) / (own - r) for r in others) / own
+        error = u - start[i]
+        for grid, finer in pairwise(grids[i:]):
+            error = resample(error, grid, finer, beyond=False)
+        found += weight * error
+    return found

@@ -17,11 +17,8 @@ TINY = 1e-300
 FLOOR = 1e-7
 """Least slope of the terminal condition relative to the largest: cells with less mass than that
 hold still, or their rounding errors would rule the conjugate gradients."""
-FORCING, LEAST_PRODUCTS, MOST_PRODUCTS = 0.5, 4, 15
-"""The conjugate gradients end when the last step, times their number, adds no more than this share
-to the model of the dual value (Nash and Sofer), but not before a few products: the first ones go to
-cells with little mass where the preconditioner is poor. Solving further does not pay: the model
-holds only as long as no upwind side changes."""
+LEAST_PRODUCTS = 4
+"""The first products go to cells with little mass, where the preconditioner is poor."""
 SHORT = 0.1
 """Weight of the short waves in the preconditioner."""
 SECANT = 1.01
@@ -103,7 +100,12 @@ def cost_curvature(level: Level, u: np.ndarray) -> list[np.ndarray]:
 
 
 def direction(response: Response, forcing: float, most: int) -> tuple[np.ndarray, float, int]:
-    """The Newton direction (nz, ny, nx), the slope of the dual along it, and the products taken."""
+    """The Newton direction (nz, ny, nx), the slope of the dual along it, and the products taken.
+
+    The conjugate gradients end when the last step, times their number, adds no more than the share
+    `forcing` to the model of the dual value (Nash and Sofer), or after `most` products. On fine
+    grids solving far does not pay: the model holds only as long as no upwind side changes.
+    """
     level = response.level
     slope = terminal_slope(response)
     inverse = Preconditioner(response, slope)
@@ -135,10 +137,8 @@ def direction(response: Response, forcing: float, most: int) -> tuple[np.ndarray
     return response.spread(step), level.integral(response.gradient * step), count
 
 
-def update(
-    response: Response, forcing: float = FORCING, most: int = MOST_PRODUCTS
-) -> tuple[Response, bool]:
-    """One Newton step with backtracking on the dual value.
+def update(response: Response, forcing: float, most: int) -> tuple[Response, bool]:
+    """One Newton step with backtracking on the dual value; forcing, most: see `direction`.
 
     Returns the new response (the old one if no step improves) and whether it improved.
     """

@@ -10,7 +10,7 @@ the generalised conditional gradient method (Lavigne and Pfeiffer, arXiv 2209.12
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,12 @@ ROUGH_GAP, ROUGH_STEPS = 1e-3, 12
 GAP, RESIDUAL = 1e-6, 1e-4
 """Relative discrete gap and ∫|R_pushed - R_Gibbs| of the grids that are extrapolated: R is off by
 the residual, which may be as large as the root of the gap."""
+GAIN = 1e-5
+"""Relative rise of the dual value in the last update below which, from a start, the coarser ones of
+these grids are done too: what remains is a fraction of it, and the gap is mostly in the tails."""
+QUICK, ACCURATE = (0.5, 15), (0.02, 40)
+"""Forcing and products of the Newton equations; accurate ones pay on the first grid from a start,
+which is far from it in the tails and small."""
 SLOW, SLOW_STEPS, MOST_SLOW_STEPS = 0.9, 3, 12
 """Updates that leave more than this share of gap and residual are slow; after so many in a row the
 residual no longer matters, after more the grid is left, or the solve ends as stalled."""
@@ -88,17 +94,27 @@ class FictitiousPlay:
             levels = list(range(state.level, state.first_extrapolated - 1, -1))
         responses = [states.reached(problem, state, level) for level in levels]
         outcome = Outcome(self.name, status, iterations, history)
-        return assemble(problem, outcome, responses, state.average, state.best_dual)
+        solution = assemble(problem, outcome, responses, state.average, state.best_dual)
+        notes = [*solution.notes, *state.notes]
+        if state.origin is not None:
+            value, error = solution.divergence, solution.divergence_error
+            notes.append(state.origin.confirmation(problem.epsilon, value, error))
+        return replace(solution, notes=tuple(notes))
 
     def _newton(
         self, problem: Problem, state: State, response: Response, tolerance: Tolerance
     ) -> Record:
-        new, improved = newton.update(response)
+        warm = state.start is not None
+        accuracy = ACCURATE if warm and state.level == 0 else QUICK
+        new, improved = newton.update(response, *accuracy)
         state.response, state.potentials[-1] = new, new.wanted
         slow = new.gap > SLOW * response.gap and new.residual > SLOW * response.residual
         state.slow_steps = state.slow_steps + 1 if slow else 0
         improved = improved and state.slow_steps < MOST_SLOW_STEPS
         settled = _settled(new, tolerance, patient=state.slow_steps < SLOW_STEPS)
+        if warm and not state.last:
+            gain = new.dual - response.dual
+            settled = settled or (gain <= GAIN * abs(new.dual) and new.residual <= RESIDUAL)
         if settled and _too_slow(state, new):
             record = _record(state, new, settled=False)
             states.speed_up(problem, state)

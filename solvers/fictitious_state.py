@@ -13,9 +13,12 @@ from mfgprox.solvers import fictitious_grids as grids
 from mfgprox.solvers.fictitious_averaging import Average
 from mfgprox.solvers.fictitious_level import Level, Response, stable_steps
 from mfgprox.solvers.iterate import TRANSIENT
+from mfgprox.solvers.warm import Origin, Useless, not_used, origin_of, terminal_potential
 
 EXTRAPOLATED = 3
 """How many of the finest grids are solved to the end and enter the Richardson extrapolation."""
+FASTER = 1.25
+"""Margin of the bound on speeds that a start suggests: the scheme spreads mass further."""
 FINE_ENOUGH = 32
 """A grid with fewer cells on every axis is too coarse for a first-order error."""
 
@@ -28,6 +31,7 @@ class State:
     steps, speeds: internal time steps and the bound on speeds of every grid reached.
     finest_steps: internal steps of the finest grid, 0 before they are known; those of the other
     extrapolated grids follow from it, so that time steps and widths shrink together.
+    start, origin: the terminal potential to start from on the problem's grid, and whose it was.
     age: updates done on this grid; slow_steps: how many of the last ones gained little.
     average, best_dual: the averaged pair of this grid (averaging rules only).
     """
@@ -43,6 +47,9 @@ class State:
     enlargements: int = 0
     best_dual: float = -math.inf
     average: Average | None = None
+    start: np.ndarray | None = None
+    origin: Origin | None = None
+    notes: list[str] = field(default_factory=list)
     problems: list[Problem] | None = field(default=None, metadata=TRANSIENT)
     response: Response | None = field(default=None, metadata=TRANSIENT)
 
@@ -58,14 +65,41 @@ class State:
 def begin(problem: Problem, start: Solution | None) -> State:
     """Cold: a constant potential on the coarsest grid. Warm: the potential of the start, on the
     grids that the extrapolation needs."""
-    problems = grids.nested(problem, None if start is None else EXTRAPOLATED)
-    state = State(len(problems), _first_extrapolated(problems), problems=problems)
-    grid = problems[0].grid
-    potential = np.zeros(grid.shape)
     if start is not None:
-        potential = grids.resample(start.U[-1], start.problem.grid, grid)
-    _enter(problem, state, [potential], problem.grid.diameter)
+        try:
+            return _begin_from(problem, start)
+        except (Useless, FloatingPointError) as error:
+            state = begin(problem, None)
+            state.notes.append(not_used(start.solver, str(error)))
+            return state
+    problems = grids.nested(problem)
+    state = State(len(problems), _first_extrapolated(problems), problems=problems)
+    _enter(problem, state, [np.zeros(problems[0].grid.shape)], problem.grid.diameter)
     return state
+
+
+def _begin_from(problem: Problem, start: Solution) -> State:
+    """Raises Useless where the constant potential is a better start."""
+    if start.problem.grid.dimension != problem.grid.dimension:
+        raise Useless(f"it is {start.problem.grid.dimension}-dimensional")
+    potential = grids.resample(terminal_potential(start), start.problem.grid, problem.grid)
+    problems = grids.nested(problem, EXTRAPOLATED)
+    state = State(len(problems), _first_extrapolated(problems), problems=problems)
+    state.start, state.origin = potential, origin_of(start)
+    grid, diameter = problems[0].grid, problem.grid.diameter
+    level = Level(problems[0], stable_steps(problems[0], diameter), diameter)
+    first = _start_on(problem, state, 0)
+    response, rest = level.respond(first), level.respond(np.zeros(grid.shape))
+    if not response.dual > rest.dual:
+        raise Useless("its dual value is below that of a constant")
+    _enter(problem, state, [first], min(diameter, FASTER * grids.next_speed(response)))
+    return state
+
+
+def _start_on(problem: Problem, state: State, level: int) -> np.ndarray:
+    """The potential of the start on a nested grid."""
+    assert state.start is not None
+    return grids.resample(state.start, problem.grid, _problems(problem, state)[level].grid)
 
 
 def advance(problem: Problem, state: State) -> None:
@@ -79,6 +113,10 @@ def advance(problem: Problem, state: State) -> None:
     starts = grids.prolonged(
         potentials, [problems[i].grid for i in known], problems[level + 1].grid
     )
+    if state.start is not None:
+        own = [_start_on(problem, state, i) for i in (*known, level + 1)]
+        nested = [problems[i].grid for i in (*known, level + 1)]
+        starts.append(grids.corrected(own, potentials, nested))
     speed = state.speeds[-1]
     if level < state.first_extrapolated:
         speed = grids.next_speed(current(problem, state))

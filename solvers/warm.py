@@ -13,6 +13,7 @@ import numpy as np
 from mfgprox.dynamic import with_path
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
+from mfgprox.transform import c_transform
 
 
 class Useless(ValueError):
@@ -68,3 +69,18 @@ def complete(problem: Problem, start: Solution) -> Solution:
     if start.rho.min() < 0.0 or not (start.rho.reshape(len(start.rho), -1).sum(axis=1) > 0.0).all():
         raise Useless("its rho is not a density")
     return start
+
+
+def terminal_potential(start: Solution) -> np.ndarray:
+    """U_1 of the start on its own grid, with the largest continuation that leaves its c-transform
+    as it is where it is not finite. Raises Useless where it is finite nowhere."""
+    problem, grid = start.problem, start.problem.grid
+    psi = -np.asarray(start.U[-1], float).reshape(grid.kernel_shape)
+    finite = np.isfinite(psi)
+    if finite.all():
+        return -psi.reshape(grid.shape)
+    if not finite.any():
+        raise Useless("its potential is not finite")
+    forward, _ = c_transform(np.where(finite, psi, -np.inf), problem.cost, grid.kernel_spacing)
+    backward, _ = c_transform(forward, problem.cost, grid.kernel_spacing)
+    return -np.where(finite, psi, backward).reshape(grid.shape)

@@ -30,7 +30,7 @@ def over(kernel: Callable[..., None], count: int, work: int, *arguments: Any) ->
     The number of threads is Numba's (`numba.set_num_threads`, NUMBA_NUM_THREADS).
     """
     parts = min(numba.get_num_threads(), count, max(1, work // WORTH_A_THREAD))
-    if parts == 1 or not getattr(kernel, "signatures", None):
+    if parts <= 1 or not getattr(kernel, "signatures", None):
         kernel(0, count, *arguments)  # the first call compiles and must not be made twice at once
         return
     edges = [count * i // parts for i in range(parts + 1)]

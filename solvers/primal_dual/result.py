@@ -73,19 +73,21 @@ def _estimate(d: Discretisation, state: State) -> tuple[float, float]:
     """Value of the continuous problem and its error.
 
     The error is what the next refinements would change if the grids converge regularly, else all
-    that the last one changed, plus the gap; inf when no coarser grid was solved. The value itself
-    is not extrapolated: the gap is of the size of the correction.
+    that the last one changed, or that the one before lets expect, plus the gap; inf when no coarser
+    grid was solved. The value itself is not extrapolated: the gap is of the size of the correction.
     """
     assert state.upper is not None and state.lower is not None
-    fine = discrete_value(state.upper, state.lower) * d.unit
-    gap = abs(state.upper.value - state.lower.value) * d.unit
+    fine = discrete_value(state.upper, state.lower)
+    gap = abs(state.upper.value - state.lower.value)
     if not state.values:  # one grid tells nothing of its discretisation error
-        return fine, math.inf
-    difference = abs(fine - state.values[-1] * d.unit)
+        return fine * d.unit, math.inf
+    changes, shrink = np.abs(np.diff([*state.values, fine])), _refinement(state) ** 2
     # From a start the coarse grids are not solved well enough to tell an order.
-    regular = state.start is None and _second_order(state)
-    share = _refinement(state) ** 2 - 1.0 if regular else 1.0
-    return fine, difference / share + gap
+    if state.start is None and _second_order(state):
+        error = changes[-1] / (shrink - 1.0)
+    else:
+        error = max(changes[-1], changes[-2] / shrink if changes.size > 1 else 0.0)
+    return fine * d.unit, float(error + gap) * d.unit
 
 
 def _second_order(state: State) -> bool:
