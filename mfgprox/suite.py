@@ -27,24 +27,35 @@ class Limits:
 
 @dataclass(frozen=True)
 class Check:
-    """One case with overrides and the limits of each solver that is held to it."""
+    """One case with overrides and the limits of each solver that is held to it.
+
+    static: the optimum is compared, not the path to it, by solvers that find the one without the
+    other.
+    """
 
     case: str
     overrides: tuple[str, ...]
     limits: dict[str, Limits]
     label: str = ""
+    static: bool = False
+
+    def promised(self, solver: str) -> Limits | None:
+        """What a solver is held to; `auto` to the promise of the best that it may choose."""
+        if solver == "auto":
+            return self.limits.get(NEWTON, self.limits.get(PD))
+        return self.limits.get(solver)
 
 
 @dataclass(frozen=True)
 class OrderStudy:
-    """One case on a family of grids, and the least observed orders of value and R.
+    """One case on a family of grids, and the least observed orders (of value, of R) by solver.
 
     cap: largest accepted relative error of the value on the finest grid.
     """
 
     case: str
     cells: tuple[int, ...]
-    orders: dict[str, float]
+    orders: dict[str, tuple[float, float]]
     cap: float
     overrides: tuple[str, ...] = ()
     axes: int = 1
@@ -52,8 +63,12 @@ class OrderStudy:
 
 
 PD, FP, NEWTON = "primal-dual", "fictitious-play", "newton"
-SMOOTH = Limits(1e-5, 1e-5, 1e-3, 1e-5)
-"""Newton on Gaussians, on every grid: nothing shows but what the box cuts off, about 1e-6."""
+ON_A_SMALL_BOX = Limits(1e-6, 1e-6, 1e-3, 1e-5)
+"""Newton on Gaussians whose box cuts off 1e-6: sums over cells see its edge, in second order."""
+EXACT = Limits(1e-10, 1e-9, gap=1e-9)
+"""Newton on Gaussians whose box is large: its potential is a quadratic from the first step on."""
+SMOOTH_2D = {64: (1e-6, 1e-4), 128: (1e-8, 1e-5), 256: (1e-9, 1e-6), 512: (1e-10, 1e-6)}
+"""Value and R of newton by cells an axis, for epsilon >= 0.5; ten times as much below."""
 
 
 def checks(quick: bool) -> list[Check]:
@@ -61,6 +76,7 @@ def checks(quick: bool) -> list[Check]:
     return (
         _one_dimensional(quick)
         + _powers(quick)
+        + _smooth(quick)
         + _two_dimensional(quick)
         + _rough(quick)
         + ([] if quick else _three_dimensional())
@@ -69,11 +85,60 @@ def checks(quick: bool) -> list[Check]:
 
 def order_studies(quick: bool) -> list[OrderStudy]:
     """The order studies of the suite."""
-    orders = {PD: 1.8, FP: 1.8}
+    second = {PD: (1.8, 1.8), FP: (1.8, 1.8)}
+    cells = (64, 128) if quick else (64, 128, 256)
+    fourth = OrderStudy("product_2d", cells, {NEWTON: (4.0, 3.5)}, 1e-8, axes=2)
     if quick:
-        return [OrderStudy("gaussian_1d", (32, 64, 128, 256), orders, 2e-4)]
+        return [OrderStudy("gaussian_1d", (32, 64, 128, 256), second, 2e-4), fourth]
     # Errors of first and second order have opposite signs: the first is seen on fine grids only.
-    return [OrderStudy("gaussian_1d", (128, 256, 512, 1024), orders, 2e-4, raw_orders={FP: 0.9})]
+    fine = OrderStudy("gaussian_1d", (128, 256, 512, 1024), second, 2e-4, raw_orders={FP: 0.9})
+    return [fine, fourth]
+
+
+def _smooth(quick: bool) -> list[Check]:
+    """What newton promises where P and Q are smooth and positive; the optimum without its path."""
+    found = [
+        _static(f"mixtures_1d, eps {eps:g}, {n}", "mixtures_1d", Limits(value), eps, (n,))
+        for n, value in ((1024, 1e-7), (4096, 1e-9))
+        for eps in (0.5, 2.0)
+    ]
+    for n, (value, R) in SMOOTH_2D.items():
+        for eps in (0.05, 0.5, 2.0, 10.0) if n <= (128 if quick else 256) else ():
+            decade = 10.0 if eps < 0.5 else 1.0
+            limits = Limits(value * decade, R * decade)
+            found.append(
+                _static(f"product_2d, eps {eps:g}, {n}²", "product_2d", limits, eps, (n, n))
+            )
+    turned = Limits(1e-5, 1e-4, gap=1e-3)
+    for eps in (0.5,) if quick else (0.05, 0.5, 2.0, 10.0):
+        label = f"rotated_product_2d, eps {eps:g}, 128²"
+        found.append(_static(label, "rotated_product_2d", turned, eps, (128, 128)))
+    large = ("grid.lower=[-6,-6]", "grid.upper=[6,6]")
+    for case in ("gaussian_2d", "gaussian_rotated_2d"):
+        label = f"{case}, eps 2, large box, 128²"
+        found.append(_static(label, case, EXACT, 2.0, (128, 128), large))
+    if quick:
+        return found
+    found.append(
+        _static("product_2d, eps 2, 512²", "product_2d", Limits(*SMOOTH_2D[512]), 2.0, (512, 512))
+    )
+    for eps in (1e-3, 1e-2, 1e2, 1e4):
+        label = f"product_2d, eps {eps:g}, 128²"
+        found.append(_static(label, "product_2d", Limits(1e-6), eps, (128, 128)))
+    found.append(_static("product_3d, eps 0.5, 64³", "product_3d", Limits(1e-5), 0.5, (64,) * 3))
+    return found
+
+
+def _static(
+    label: str,
+    case: str,
+    limits: Limits,
+    epsilon: float,
+    cells: tuple[int, ...],
+    more: tuple[str, ...] = (),
+) -> Check:
+    overrides = (f"epsilon={epsilon}", f"grid.cells={list(cells)}", *more)
+    return Check(case, overrides, {NEWTON: limits}, label, static=True)
 
 
 def _one_dimensional(quick: bool) -> list[Check]:
@@ -83,7 +148,7 @@ def _one_dimensional(quick: bool) -> list[Check]:
         Check(
             "gaussian_1d",
             (f"epsilon={eps}", f"grid.cells=[{cells}]", "grid.time_steps=32"),
-            {PD: limits, FP: limits, NEWTON: SMOOTH},
+            {PD: limits, FP: limits, NEWTON: ON_A_SMALL_BOX},
             f"1-D Gaussians, eps {eps:g}, {cells}",
         )
         for eps in (0.4, 2.0, 10.0)
@@ -121,7 +186,7 @@ def _two_dimensional(quick: bool) -> list[Check]:
                         f"grid.cells=[{cells},{cells}]",
                         f"grid.time_steps={steps}",
                     ),
-                    {PD: accurate, FP: monotone, NEWTON: SMOOTH},
+                    {PD: accurate, FP: monotone, NEWTON: ON_A_SMALL_BOX},
                     f"{case}, eps {eps:g}, {cells}²",
                 )
             )
@@ -144,5 +209,5 @@ def _rough(quick: bool) -> list[Check]:
 
 def _three_dimensional() -> list[Check]:
     limits = Limits(1e-2)
-    promised = {PD: limits, FP: limits, NEWTON: SMOOTH}
+    promised = {PD: limits, FP: limits, NEWTON: ON_A_SMALL_BOX}
     return [Check("gaussian_3d", (), promised, "3-D Gaussians, 48³")]

@@ -1,34 +1,53 @@
 """The path of `monotone_path` with knots from a solution by collocation.
 
-Between its ends the potential, the map and its slope are those of the collocation; beyond them,
-where R has next to no mass, and across gaps of P those of the mesh that it started from.
+Beyond the ends of the collocation, where R has next to no mass, the map goes straight to the ends
+of the supports, and the potential with it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
 from mfgprox.exact.collocation import Collocation
-from mfgprox.exact.monotone_path import MonotonePath, increasing
+from mfgprox.exact.monotone_path import MonotonePath, increasing, potential_along
 
 KNOTS = 16384
 """At least so many: the map is linear between two of them."""
+TAIL_KNOTS = 64
+BELIEVED = 1e-12
+"""Least mass between a knot and an end at which the mass was cut off."""
 BISECTIONS = 80
 
 
-def collocated(path: MonotonePath, found: Collocation) -> MonotonePath:
-    """The path with the knots of the collocation."""
+def collocated(found: Collocation) -> MonotonePath:
+    """The path of a solution by collocation."""
+    system = found.system
     x, y, U = _knots(found)
-    low, high = path.y <= y[0], path.y >= y[-1]
-    ends = path.potential(1.0, y[[0, -1]]) - path.shift
-    before = np.minimum(path.x[low], x[0]), path.y[low], path.U[low] + U[0] - ends[0]
-    after = np.maximum(path.x[high], x[-1]), path.y[high], path.U[high] + U[-1] - ends[1]
-    x, y, U = (np.concatenate(parts) for parts in zip(before, (x, y, U), after, strict=True))
+    parts = [(x, y, U)]
+    for end, corner, i in ((0, system.P.lower, 0), (1, system.P.upper, -1)):
+        a, b = system.P.support()[end], system.Q.support()[end]
+        way = np.linspace(0.0, 1.0, TAIL_KNOTS)
+        out_x = np.concatenate([x[i] + way * (a - x[i]), [corner, corner]])
+        out_y = np.concatenate([y[i] + way * (b - y[i]), [b, corner]])
+        out_x, out_y = (np.sort(v) for v in (out_x, out_y))
+        out_U, _ = potential_along(out_x, out_y, system.p)
+        parts.append((out_x, out_y, out_U + U[i] - out_U[end - 1]))
+    x, y, U = (np.concatenate(values) for values in zip(*parts, strict=True))
     x, y, order = increasing(x, y)
-    return replace(path, x=x, y=y, U=U[order], slope=found.system.slope(x - y), shift=_shift(found))
+    return MonotonePath(
+        x,
+        y,
+        U[order],
+        system.slope(x - y),
+        system.P,
+        system.Q,
+        system.epsilon,
+        system.divergence,
+        system.p,
+        _shift(found),
+    )
 
 
 def _knots(found: Collocation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,7 +68,12 @@ def _knots(found: Collocation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows.append(np.array([[place, place], sides, jump])[:, None])
     x, y, U = np.concatenate([row.reshape(3, -1) for row in rows], axis=1)
     x, y, order = increasing(x, y)
-    return x, y, U[order]
+    # The masses at the ends come from a mesh: what is next to them is not to be trusted.
+    low = BELIEVED if panels.first > 0.0 else 0.0
+    high = BELIEVED if panels.last > 0.0 else 0.0
+    P = found.system.P
+    held = (P.mass_below(x) >= low) & (P.mass_above(x) >= high)
+    return x[held], y[held], U[order][held]
 
 
 def _common_gaps(found: Collocation) -> dict[int, tuple[float, float, float]]:

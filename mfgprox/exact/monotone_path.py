@@ -105,10 +105,7 @@ class MonotonePath:
 def path_of(problem: ConvexProblem, Q: Distribution, state: State) -> MonotonePath:
     """The path of an optimal state."""
     x, y = _graph(problem, state)
-    slope = _slope(x, y, problem.p)
-    across = np.abs(y[:-1] - x[:-1]) ** problem.p - np.abs(y[1:] - x[1:]) ** problem.p
-    step = np.where(np.diff(x) > 0.0, 0.5 * (slope[1:] + slope[:-1]) * np.diff(y), across)
-    U = np.concatenate([[0.0], np.cumsum(step)])
+    U, slope = potential_along(x, y, problem.p)
     path = MonotonePath(
         x, y, U, slope, problem.P, Q, problem.epsilon, problem.divergence, problem.p, 0.0
     )
@@ -132,6 +129,14 @@ def path_of(problem: ConvexProblem, Q: Distribution, state: State) -> MonotonePa
         problem.p,
         0.0 if problem.divergence.name == "kl" else shift,
     )
+
+
+def potential_along(x: np.ndarray, y: np.ndarray, p: float) -> tuple[np.ndarray, np.ndarray]:
+    """U_1 at the knots of a map, zero at the first, and its slope there."""
+    slope = _slope(x, y, p)
+    across = np.abs(y[:-1] - x[:-1]) ** p - np.abs(y[1:] - x[1:]) ** p
+    step = np.where(np.diff(x) > 0.0, 0.5 * (slope[1:] + slope[:-1]) * np.diff(y), across)
+    return np.concatenate([[0.0], np.cumsum(step)]), slope
 
 
 def _slope(x: np.ndarray, y: np.ndarray, p: float) -> np.ndarray:

@@ -104,11 +104,11 @@ def solve(
             refined, tried = refine(problem, Q, found), True
         if error <= accuracy * max(1.0, abs(best[0])):
             break
-    path = path_of(problem, Q, found.state)
     if refined is None:
+        path = path_of(problem, Q, found.state)
         return _checked(best, error + found.decrement, math.inf, path)
     error = refined.error + ROUND_OFF * abs(refined.values[0])
-    path = collocated(path, refined.collocation)
+    path = collocated(refined.collocation)
     return _checked(np.array(refined.values), error, refined.density_error, path)
 
 
