@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfgprox.kernels.spline import spline_points
+from mfgprox.kernels.cubic import spline_points
 from mfgprox.problem import Problem
 from mfgprox.transform import spline_coefficients
 

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.linalg import solve_banded
 
 from mfgprox.cost import Cost
+from mfgprox.kernels.polish import polish, polish_threaded
 from mfgprox.kernels.quintic import spline_lines
-from mfgprox.kernels.spline import polish, polish_threaded
 from mfgprox.kernels.threads import over
 from mfgprox.kernels.transforms import (
     COLUMNS,

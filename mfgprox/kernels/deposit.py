@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mfgprox.kernels.spline import power_cost
+from mfgprox.kernels.descent import power_cost
 
 
 @njit(cache=True)
