@@ -236,7 +236,9 @@ def residual(first, last, u, f, stencil, d, start, shape, out, sums):
             total += line[x] * line[x]
         sums[index] = total
         if out.size > 0:
-            out[row : row + nx] = line
+            here = out[row : row + nx]
+            for x in range(nx):
+                here[x] = line[x]
 
 
 @njit(cache=True, nogil=True)

@@ -47,7 +47,9 @@ def restrict(first, last, rows, start, shape, coarse_start, coarse_shape, taps, 
                     if w == 0.0:
                         continue
                     row = start + ((taps[2, z] + k) * ny + taps[1, y] + m) * nx
-                    line[:nx] = cells[row : row + nx]
+                    fine = cells[row : row + nx]
+                    for x in range(nx):
+                        line[x] = fine[x]
                     average(line, taps[0], weights[0], w, out)
 
 

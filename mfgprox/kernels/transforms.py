@@ -60,13 +60,14 @@ def quadratic_axis(first, last, f, axis, h, arg):
     """
     ny, nx = f.shape[1], f.shape[2]
     n = f.shape[axis]
-    lines, out = np.empty((COLUMNS, n)), np.empty(n)
+    lines, out = np.empty((COLUMNS, n)), np.empty((COLUMNS, n))
     vertex, left, least = np.empty(n, np.int64), np.empty(n), np.empty((COLUMNS, n), np.int32)
     groups = (nx + COLUMNS - 1) // COLUMNS
     for unit in range(first, last):
         if axis == 2:
             z, y = unit // ny, unit % ny
-            lines[0] = f[z, y]
+            for x in range(n):
+                lines[0, x] = f[z, y, x]
             _envelope(lines[0], h * h, vertex, left, f[z, y], arg[z, y])
             continue
         z, x = unit // groups, unit % groups * COLUMNS
@@ -75,11 +76,10 @@ def quadratic_axis(first, last, f, axis, h, arg):
             for k in range(wide):
                 lines[k, y] = f[z, y, x + k]
         for k in range(wide):
-            _envelope(lines[k], h * h, vertex, left, out, least[k])
-            lines[k] = out
+            _envelope(lines[k], h * h, vertex, left, out[k], least[k])
         for y in range(n):
             for k in range(wide):
-                f[z, y, x + k] = lines[k, y]
+                f[z, y, x + k] = out[k, y]
                 arg[z, y, x + k] = least[k, y]
 
 
