@@ -99,11 +99,11 @@ def reference(name: str, grid: Grid, stored: Path | None = None) -> Reference:
     """The exact answer on the cells; for pictures the stored one (see `certified_reference`)."""
     if stored is not None:
         with np.load(stored) as found:
-            R = ArrayDensity(found["R"], grid.with_cells(found["R"].shape[::-1]))
+            fine = ArrayDensity(found["R"], grid.with_cells(found["R"].shape[::-1]))
             return Reference(
                 float(found["value"]),
                 float(found["error"]),
-                sample(R, grid).values,
+                sample(fine, grid).values,
                 float(found["transport_cost"]),
                 str(found["source"]),
             )
@@ -133,7 +133,7 @@ def certified_reference(problem: Problem, path: Path) -> None:
     """Where no exact answer is known: the middle between the bounds of a fine solve, and its R."""
     import mfgprox
 
-    tolerance = mfgprox.Tolerance(rtol=1e-5, max_iterations=3000)
+    tolerance = mfgprox.Tolerance(rtol=1e-4, max_iterations=3000)
     solution = mfgprox.solve(problem, "primal-dual", tolerance=tolerance)
     lower, upper = solution.lower_bound, solution.upper_bound
     np.savez(

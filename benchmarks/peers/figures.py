@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -76,10 +77,10 @@ def race_figure(rows: list[Row], problems: list[str], factor: float) -> Figure:
             for axes, k in ((left, 2), (right, 3)):
                 points = [(p[k], p[1] * factor) for p in PUBLISHED]
                 axes.plot(*zip(*points, strict=True), "<", mfc="none", mec="#555555", ms=4.5)
-        left.set_title(f"{CONTESTS[problem].title}: value", loc="left")
-        right.set_title("minimiser R", loc="left")
+        left.set_title(f"{CONTESTS[problem].title}: the value D", loc="left")
+        right.set_title(f"{CONTESTS[problem].title}: the minimiser R", loc="left")
         left.set_ylabel("processor seconds")
-    panels[-1, 0].set_xlabel("relative error of D")
+    panels[-1, 0].set_xlabel("relative error of D (more accurate to the right)")
     panels[-1, 1].set_xlabel(r"$\int|R - R_{\mathrm{exact}}|$")
     _legend(figure, panels, PUBLISHED_PROBLEM in problems)
     return figure
@@ -113,7 +114,7 @@ def _best(rows: list[Row], error: Callable[[Row], float]) -> list[Row]:
 
 
 def _legend(figure: Figure, panels: np.ndarray, published: bool) -> None:
-    handles = {}
+    handles: dict[str, Artist] = {}
     for axes in panels.flat:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)

@@ -70,7 +70,12 @@ def _smooth(contest: Contest) -> list[Entry]:
     fast = {"solver": "newton", "bounds": False}
     return [
         Entry("mfgprox newton", "mfgprox", (16, 24, 32, 64, 128, 256, 512, 1024), fast),
-        Entry("mfgprox newton, bounds", "mfgprox", (32, 64, 128, 256, 512), {"solver": "newton"}),
+        Entry(
+            "mfgprox newton, bounds",
+            "mfgprox",
+            (16, 24, 32, 64, 128, 256, 512),
+            {"solver": "newton"},
+        ),
         *_in_time(contest),
     ]
 
@@ -107,7 +112,7 @@ def _sinkhorn(contest: Contest) -> list[Entry]:
         ((64, 128), 0.005),
     ]
     log = [((64, 128), 0.02), ((64,), 0.01), ((64, 128) if wide else (64,), 0.005)]
-    dense = [((32, 64), 0.05), ((32, 64), 0.02), ((64,), 0.01)]
+    dense = [((32, 64), 0.05), ((32, 64), 0.02)]
     sparse = [((32, 64), 0.02, 30), ((64, 128) if wide else (64,), 0.01, 30), ((64,), 0.005, 100)]
     return [
         *(

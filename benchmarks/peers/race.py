@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -51,17 +52,19 @@ class Race:
             rows = {i: self._row(contest, field[i], n) for i in here}
             for repetition in range(REPETITIONS):
                 for i in list(here):
-                    job = {"problem": contest.name, "n": n, "setting": dict(field[i].setting)}
-                    if i in counts:
-                        job["setting"]["iterations"] = counts[i]
-                    if stored is not None:
-                        job["reference"] = str(stored)
+                    known = {"iterations": counts[i]} if i in counts else {}
+                    job = {
+                        "problem": contest.name,
+                        "n": n,
+                        "setting": field[i].setting | known,
+                        "reference": stored,
+                    }
                     limit = LIMIT if repetition else PREPARING * LIMIT
-                    if not _joined(rows[i], self.workers[field[i].peer].ask(job, limit)):
+                    found = self.workers[field[i].peer].ask(job, limit)
+                    if not _joined(rows[i], found) or rows[i]["seconds"] > LONG:
                         here.remove(i)
+                    if found.get("slow"):
                         out.add(i)
-                    elif rows[i]["seconds"] > LONG:
-                        here.remove(i)
             for i, row in rows.items():
                 if field[i].peer in ("OTT-JAX", "POT") and "iterations" in row:
                     counts.setdefault(i, row["iterations"])
@@ -82,7 +85,7 @@ class Race:
             "absent": {n: r["failed"] for n, r in self.warm.items() if "failed" in r},
             "rows": self.rows,
         }
-        path.write_text(json.dumps(found, indent=1) + "\n")
+        path.write_text(json.dumps(_plain(found), indent=1, allow_nan=False) + "\n")
         return path
 
     @property
@@ -102,7 +105,7 @@ class Race:
             "base_mb": self.warm[entry.peer]["base_mb"],
         }
 
-    def _reference(self, contest: Contest) -> Path | None:
+    def _reference(self, contest: Contest) -> str | None:
         """The stored reference where no exact answer is known; made by the first run."""
         if not contest.name.startswith("pictures"):
             return None
@@ -111,7 +114,7 @@ class Race:
         if not path.exists():
             job = {"task": "reference", "problem": contest.name, "n": n, "reference": str(path)}
             self.workers["mfgprox"].ask(job, REFERENCE_LIMIT)
-        return path
+        return str(path)
 
 
 def _joined(row: dict[str, Any], new: dict[str, Any]) -> bool:
@@ -125,6 +128,15 @@ def _joined(row: dict[str, Any], new: dict[str, Any]) -> bool:
     row |= new
     row |= {"all_seconds": seconds, "seconds": min(seconds), "peak_mb": peak}
     return True
+
+
+def _plain(found: Any) -> Any:
+    """What JSON can hold: null for what is not finite."""
+    if isinstance(found, dict):
+        return {key: _plain(value) for key, value in found.items()}
+    if isinstance(found, list):
+        return [_plain(value) for value in found]
+    return None if isinstance(found, float) and not math.isfinite(found) else found
 
 
 def race(output: Path, quick: bool, only: tuple[str, ...] = ()) -> Path:
