@@ -22,7 +22,7 @@ from mfgprox.transform import SplinePotential
 
 NEGLIGIBLE = 1e-9
 """Share of the mass of P that a plan may leave out."""
-MAX_NODES = {1: 60_000, 2: 60_000, 3: 30_000}
+MAX_NODES = {1: 60_000, 2: 60_000, 3: 10_000}
 MAX_PARTS = 4
 REACH = {1: 12, 2: 5, 3: 2}
 TEMPERATURES = (0.5, 2.0)
