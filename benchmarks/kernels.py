@@ -1,7 +1,7 @@
 """How far each hot kernel is from the bandwidth of memory: `python -m benchmarks kernels`.
 
 The solvers run as users run them, on one thread, with a stopwatch around every kernel. For its
-largest calls: time, words that must move, their rate, and its share of the triad's rate in the same
+largest calls: time, bytes that must move, their rate, and its share of the triad's rate in the same
 run. A kernel far below that computes; what it computes is named, and exp gives the scale.
 """
 
@@ -79,11 +79,11 @@ def _measured(name: str, cells: tuple[int, ...], time_steps: int) -> dict[str, A
 def _row(name: str, timed: Timed, total: float) -> dict[str, Any]:
     row: dict[str, Any] = {"kernel": name, "share": timed.seconds / total, "calls": timed.calls}
     if timed.fastest:
-        elements, words, seconds = timed.largest
+        elements, size, seconds = timed.largest
         row |= {
             "elements": elements,
             "of": TRAFFIC[name].of,
-            "bytes": 8 * words,
+            "bytes": size,
             "seconds": seconds,
             "work": TRAFFIC[name].work,
         }
@@ -135,7 +135,7 @@ def plot(path: Path) -> list[Path]:
             _bars(axes, column, found["machine"]["triad"])
             axes.set_ylim(longest, -0.8)
         figure.suptitle(
-            "Rate of the words that must move, as a share of the triad's; shares of the task's "
+            "Rate of the bytes that must move, as a share of the triad's; shares of the task's "
             "time beside the names\nblue: kernels that only move and add; "
             "orange: kernels with more work an element; ns an element at the bars"
         )

@@ -18,14 +18,14 @@ from typing import Any
 from numba.core.dispatcher import Dispatcher
 
 Count = Callable[[SimpleNamespace], tuple[int, float]]
-"""From the arguments of a call, by name: elements worked on, words of eight bytes to be moved."""
+"""From the arguments of a call, by name: elements worked on, bytes to be moved."""
 
 
 @dataclass
 class Timed:
     """A kernel and the processor time of its calls.
 
-    fastest: seconds of the fastest call by what the call works on (elements, words); only the
+    fastest: seconds of the fastest call by what the call works on (elements, bytes); only the
     largest kind of call tells about memory.
     """
 
@@ -53,7 +53,7 @@ class Timed:
 
     @property
     def largest(self) -> tuple[int, float, float]:
-        """Elements, words and seconds of the fastest of the largest calls."""
+        """Elements, bytes and seconds of the fastest of the largest calls."""
         size = max(self.fastest, key=lambda s: s[1])
         return *size, self.fastest[size]
 

@@ -1,7 +1,7 @@
 """What each hot kernel must move: every array that it reads or writes counted once a call.
 
-A kernel that could keep all that it has seen in a cache would move this much and no less. Arrays of
-one line, tables of transfers and the coarsest grid are left out. Words are float64 or int64.
+A kernel that could keep all that it has seen in a cache would move this many bytes and no less.
+Arrays of one line, tables of transfers and the coarsest grid are left out.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from types import SimpleNamespace as Arguments
 
 from benchmarks.meter import Count
 
+WORD = 8
+"""Bytes of a float64 or an int64; stencils may be of single precision."""
+
 
 @dataclass(frozen=True)
 class Traffic:
-    """count: elements and words of a call; of: what an element is; work: what else takes time."""
+    """count: elements and bytes of a call; of: what an element is; work: what else takes time."""
 
     count: Count
     of: str = "cell"
@@ -27,71 +30,115 @@ def cells(shape) -> int:
 
 
 def per_cell(shape, words: float) -> tuple[int, float]:
-    return cells(shape), cells(shape) * words
+    return cells(shape), WORD * words * cells(shape)
+
+
+def of_level(a: Arguments, entries: float, words: float) -> tuple[int, float]:
+    """So many entries of the stencil and so many words for each cell of a level."""
+    count = cells(a.shape)
+    return count, count * (entries * a.stencil.itemsize + words * WORD)
+
+
+def entries(d: int) -> int:
+    """Off-diagonal entries, c and crosses."""
+    return 2 * d + 1 + d * (d - 1) // 2
 
 
 def build_stencil(a: Arguments) -> tuple[int, float]:
-    return per_cell(a.shape, a.coefficients.shape[0] + a.stencil.shape[0])
+    """Coefficients read, entries but c written in their places, pivots along x written."""
+    return of_level(a, 2 * entries(a.d), 0)
 
 
-def relax(a: Arguments) -> tuple[int, float]:
-    """Stencil and factors, f, and u twice."""
-    return per_cell(a.shape, a.stencil.shape[0] + 3)
+def pivots_across(a: Arguments) -> tuple[int, float]:
+    """Entries without the crosses; pivots written."""
+    return of_level(a, 2 * a.d + 2, 0)
 
 
-def line_residual(a: Arguments) -> tuple[int, float]:
-    """Off-diagonal and diagonal entries without the line factors, f, u, out."""
-    return per_cell(a.shape, a.stencil.shape[0] - 2 * a.d + 3)
+def relax_x(a: Arguments) -> tuple[int, float]:
+    """Lines of one colour: their part of the entries, pivots and f; u is read, that part written.
+
+    A colour is every second row in two dimensions, every fourth in three.
+    """
+    part = 0.5 ** (a.d - 1)
+    return of_level(a, part * (entries(a.d) + 1), part * 2 + 1)
+
+
+def relax_across(a: Arguments) -> tuple[int, float]:
+    """Columns of one colour share their cache lines with the others: everything is touched."""
+    part = 1.0 if a.d == 2 else 0.5
+    return of_level(a, part * (entries(a.d) + 1), part * 2 + 1)
+
+
+def residual(a: Arguments) -> tuple[int, float]:
+    """Entries, f, u; out where it is wanted."""
+    return of_level(a, entries(a.d), 3 if a.out.size else 2)
+
+
+def restrict_residual(a: Arguments) -> tuple[int, float]:
+    return of_level(a, entries(a.d), 2 + cells(a.coarse_shape) / cells(a.shape))
 
 
 def restrict(a: Arguments) -> tuple[int, float]:
-    return cells(a.shape), cells(a.shape) + cells(a.coarse_shape)
+    many = len(a.rows) * (cells(a.shape) + cells(a.coarse_shape))
+    return len(a.rows) * cells(a.shape), many * a.rows.itemsize
 
 
 def prolong_add(a: Arguments) -> tuple[int, float]:
-    return cells(a.shape), 2 * cells(a.shape) + cells(a.coarse_shape)
+    return cells(a.shape), WORD * (2 * cells(a.shape) + cells(a.coarse_shape))
 
 
 def linearise(a: Arguments) -> tuple[int, float]:
     """chi, log P, log Q, weight; coefficients, rhs, log R."""
-    return per_cell(a.rhs.shape, 6 + a.coefficients.shape[0])
+    rows = a.coefficients.shape[0] * a.coefficients.itemsize / WORD
+    return per_cell(a.rhs.shape, 6 + rows)
+
+
+def pushed_density(a: Arguments) -> tuple[int, float]:
+    """chi, log P, log R."""
+    return per_cell(a.log_R.shape, 3)
 
 
 def conjugate(a: Arguments) -> tuple[int, float]:
     """Coefficients and starts once a cell; a node has its index, a value and three places."""
-    return a.nodes.size, a.c.size + a.start.size + 5 * a.nodes.size
+    return a.nodes.size, WORD * (a.c.size + a.start.size + 5 * a.nodes.size)
 
 
 def solve_splines(a: Arguments) -> tuple[int, float]:
-    return a.values.size, a.values.size + a.out.size
+    return a.values.size, WORD * (a.values.size + a.out.size)
 
 
-def lines(a: Arguments) -> tuple[int, float]:
-    """f, values, argmins."""
-    return per_cell(a.f.shape, 3)
+def quadratic_axis(a: Arguments) -> tuple[int, float]:
+    """f read and written, argmins of half a word."""
+    return per_cell(a.f.shape, 2.5)
+
+
+def composed(a: Arguments) -> tuple[int, float]:
+    return per_cell(a.out.shape, 2.5)
 
 
 def polish(a: Arguments) -> tuple[int, float]:
-    return a.nodes.size, a.c.size + 2 * a.psi.size + 5 * a.nodes.size
+    return a.nodes.size, WORD * (a.c.size + 2 * a.psi.size + 5 * a.nodes.size)
 
 
 def spline_points(a: Arguments) -> tuple[int, float]:
-    return a.out.size, a.c.size + 4 * a.out.size
+    return a.out.size, WORD * (a.c.size + 4 * a.out.size)
 
 
 def plan_weights(a: Arguments) -> tuple[int, float]:
-    return a.weights.size, a.psi.size * 3 + 4 * a.nodes.size + a.weights.size + a.first.size
+    return a.weights.size, WORD * (
+        a.psi.size * 3 + 4 * a.nodes.size + a.weights.size + a.first.size
+    )
 
 
 def spread_plan(a: Arguments) -> tuple[int, float]:
-    return a.weights.size, a.R.size * 3 + a.weights.size + 2 * a.nodes.size + a.first.size
+    return a.weights.size, WORD * (a.R.size * 3 + a.weights.size + 2 * a.nodes.size + a.first.size)
 
 
 def deposit(a: Arguments) -> tuple[int, float]:
     """Mass, places and widths of the particles, densities and fluxes twice: once a step."""
     steps = len(a.density)
     fields = sum(f.size for f in (a.density, a.flux_x, a.flux_y, a.flux_z))
-    return a.mass.size * steps, a.mass.size * 13 * steps + 2 * fields
+    return a.mass.size * steps, WORD * (a.mass.size * 13 * steps + 2 * fields)
 
 
 def faces(*arrays) -> int:
@@ -109,11 +156,11 @@ def space_time_apply(a: Arguments) -> tuple[int, float]:
 
 
 def space_time_restrict(a: Arguments) -> tuple[int, float]:
-    return a.u.size, a.u.size * (3 + faces(a.ax, a.ay, a.az)) + a.coarse.size
+    return a.u.size, WORD * (a.u.size * (3 + faces(a.ax, a.ay, a.az)) + a.coarse.size)
 
 
 def space_time_prolong(a: Arguments) -> tuple[int, float]:
-    return a.u.size, 2 * a.u.size + a.coarse.size
+    return a.u.size, WORD * (2 * a.u.size + a.coarse.size)
 
 
 def kinetic_step(a: Arguments) -> tuple[int, float]:
@@ -145,18 +192,23 @@ def gauss_seidel(a: Arguments) -> tuple[int, float]:
 
 
 TRAFFIC = {
-    "multigrid.build_stencil": Traffic(build_stencil, work="a division a line factor"),
-    "multigrid.relax": Traffic(relax, work="2 d half sweeps, recurrences along lines"),
-    "multigrid.line_residual": Traffic(line_residual),
+    "multigrid.build_stencil": Traffic(build_stencil, work="a recurrence with a division"),
+    "multigrid.pivots_across": Traffic(pivots_across, work="a division"),
+    "multigrid.relax_x": Traffic(relax_x, work="two recurrences"),
+    "multigrid.relax_across": Traffic(relax_across, work="half of the sums thrown away"),
+    "multigrid.residual": Traffic(residual),
+    "multigrid.restrict_residual": Traffic(restrict_residual),
     "transfer.restrict": Traffic(restrict),
     "transfer.prolong_add": Traffic(prolong_add),
     "monge_ampere.linearise": Traffic(linearise, work="a quintic spline, 1 log and 2 exp"),
+    "pushed_density.pushed_density": Traffic(pushed_density, work="a quintic spline, 1 log, 1 exp"),
     "conjugate.conjugate": Traffic(conjugate, "node", "2–3 Newton steps on a quintic spline"),
     "spline_fit.solve_splines": Traffic(solve_splines, work="recurrences along lines"),
-    "transforms.quadratic_axis": Traffic(lines, work="a branchy envelope, divisions"),
-    "spline.polish": Traffic(polish, "node", "Newton on a cubic spline from two starts"),
-    "spline.polish_threaded": Traffic(polish, "node", "Newton on a cubic spline from two starts"),
-    "spline.spline_points": Traffic(spline_points, "node", "a cubic spline with its jet"),
+    "transforms.quadratic_axis": Traffic(quadratic_axis, work="a branchy envelope, divisions"),
+    "transforms.composed": Traffic(composed, work="scattered reads"),
+    "polish.polish": Traffic(polish, "node", "Newton on a cubic spline from two starts"),
+    "polish.polish_threaded": Traffic(polish, "node", "Newton on a cubic spline from two starts"),
+    "cubic.spline_points": Traffic(spline_points, "node", "a cubic spline with its jet"),
     "deposit.plan_weights": Traffic(plan_weights, "tap", "an exp a tap"),
     "deposit.spread_plan": Traffic(spread_plan, "tap", "scattered additions"),
     "deposition.deposit": Traffic(deposit, "particle and step", "shapes, scattered additions"),

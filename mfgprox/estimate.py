@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from mfgprox.case.memory import method_of, time_levels
 
 if TYPE_CHECKING:
     from mfgprox.case import Case
 
-# Seconds for one space-time cell and one for the start, warm, on one core of a 2.5 GHz server;
-# measured on the shipped cases in 1 to 3 dimensions. A cost exponent other than 2 needs a root find
-# in every cell.
+
+@dataclass(frozen=True)
+class Seconds:
+    """Processor seconds of a cell and of a cell at one time level, each (1-D, 2-D, 3-D).
+
+    One core of a 2.6 GHz server, kernels compiled, certificate and path included; fitted to whole
+    runs (`python -m benchmarks runs`).
+    """
+
+    space: tuple[float, float, float]
+    in_time: tuple[float, float, float]
+
+
 SECONDS = {
-    "primal-dual": (2.5e-5, 1.0),
-    "fictitious-play": (1.5e-5, 1.0),
-    "newton": (3e-6, 0.5),
+    "newton": Seconds((1.5e-5, 4e-6, 1.8e-5), (6e-7, 1e-6, 2e-6)),
+    "primal-dual": Seconds((1.5e-5, 1.5e-5, 1e-4), (4e-5, 1.2e-5, 5e-5)),
+    "fictitious-play": Seconds((1.5e-5, 1.5e-5, 1e-4), (5e-7, 2e-7, 2e-6)),
 }
+START = 0.05
 OTHER_EXPONENT = 3.0
+"""A cost exponent other than 2 needs a root find in every cell."""
 
 
 def estimate_seconds(case: Case) -> float:
     """Seconds that the case's solver will need, within a factor of about three."""
-    grid = case.grid()
-    each, start = SECONDS.get(case.solver.method, (1.5e-5, 1.0))
-    factor = 1.0 if case.settings.p == 2.0 else OTHER_EXPONENT
-    return start + each * factor * math.prod(grid.cells) * grid.time_steps
+    settings = case.settings
+    cells, dimension = math.prod(settings.grid.cells), len(settings.grid.cells)
+    rate = SECONDS[method_of(settings)]
+    each = rate.space[dimension - 1] + rate.in_time[dimension - 1] * time_levels(settings)
+    return START + (1.0 if settings.p == 2.0 else OTHER_EXPONENT) * each * cells

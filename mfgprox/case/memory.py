@@ -4,25 +4,68 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from mfgprox.case.schema import CaseSettings
 
-# Space-time arrays of float64 that a solver holds at once, as constant + per axis, counted
-# generously: unknowns, their extrapolations, multipliers, multigrid levels, the written result
-# and the image of the file that is assembled in memory.
-ARRAYS = {"primal-dual": (30, 10), "fictitious-play": (20, 8)}
-SPATIAL_ARRAYS = 60
-BASE = 300 * 2**20  # interpreter, libraries and compiled kernels
+
+@dataclass(frozen=True)
+class Arrays:
+    """Arrays of float64 that a run holds where it holds most, each (1-D, 2-D, 3-D).
+
+    space: of one time level; in_time: of all time levels that the method works on. Fitted to the
+    largest resident sizes of whole runs (`python -m benchmarks runs`).
+    """
+
+    space: tuple[float, float, float]
+    in_time: tuple[float, float, float]
+
+    def bytes_for(self, cells: int, levels: int, dimension: int) -> int:
+        return int(8 * cells * (self.space[dimension - 1] + self.in_time[dimension - 1] * levels))
+
+
+ARRAYS = {
+    "newton": Arrays((100, 28, 130), (5, 7, 6)),
+    "primal-dual": Arrays((100, 60, 130), (30, 36, 44)),
+    "fictitious-play": Arrays((100, 60, 130), (8, 8, 9)),
+}
+BASE = 225 * 2**20
+"""Interpreter, libraries and compiled kernels. While they are compiled, it is 180 MiB more."""
+SMOOTH = ("gaussian", "mixture", "expression")
+"""Kinds of densities that `auto` gives to newton."""
 
 
 def estimate(settings: CaseSettings) -> int:
-    """Bytes that the whole process will need, rounded up generously."""
-    cells = math.prod(settings.grid.cells)
-    axes = len(settings.grid.cells)
-    constant, per_axis = ARRAYS.get(settings.solver.method, (30, 10))
-    levels = settings.grid.time_steps + 1
-    return BASE + 8 * cells * ((constant + per_axis * axes) * levels + SPATIAL_ARRAYS)
+    """Bytes that the whole process will need, within a fifth where arrays outweigh the rest.
+
+    For fictitious-play at most that: its time levels are those that mass would need which moves by
+    the diameter of the box.
+    """
+    method = method_of(settings)
+    cells, dimension = math.prod(settings.grid.cells), len(settings.grid.cells)
+    return BASE + ARRAYS[method].bytes_for(cells, time_levels(settings), dimension)
+
+
+def method_of(settings: CaseSettings) -> str:
+    """The method that will do most of the work; what `auto` will choose, as far as one can tell."""
+    method = settings.solver.method
+    if method in ARRAYS:
+        return method
+    smooth = all(density.kind in SMOOTH for density in (settings.P, settings.Q))
+    return "newton" if smooth else "primal-dual"
+
+
+def time_levels(settings: CaseSettings) -> int:
+    """Time levels of the arrays that the method works on."""
+    grid, method = settings.grid, method_of(settings)
+    if method == "fictitious-play":
+        edges = [b - a for a, b in zip(grid.lower, grid.upper, strict=True)]
+        rate = sum((n / edge) ** 2 for n, edge in zip(grid.cells, edges, strict=True))
+        return math.ceil(math.sqrt(2.0 * rate) * math.hypot(*edges)) + 1
+    if method == "newton" and not settings.output.path:
+        return 2
+    return grid.time_steps + 1
 
 
 def free() -> int | None:
