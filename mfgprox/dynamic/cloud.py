@@ -17,7 +17,10 @@ Transform = Callable[[float, int, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """scale, parts, nodes -> values and places (many, 3), in cells, order x, y, z."""
 PARTICLES = (32, 2, 2)
 """Particles per cell along each axis in one, two and three dimensions, where the mass is."""
-WIDEST = 64.0
+SPLITS = ((1.0, 3), (3.0, 7))
+"""Along an axis along which its neighbours end farther from it than so many cells, a particle is
+divided into so many; odd numbers, so that its middle is one of theirs."""
+WIDEST = 3.0
 """Largest width of a particle at t = 1, in cells."""
 REACH = 2
 """Cells to which the smeared particles of one cell reach, interpolation included."""
@@ -38,6 +41,15 @@ class Cloud:
     target: np.ndarray
     widths: np.ndarray
 
+    def some(self, which: np.ndarray) -> Cloud:
+        """Those particles that the mask (m,) names."""
+        return Cloud(*(a[which] for a in (self.mass, self.source, self.target, self.widths)))
+
+    @classmethod
+    def joined(cls, clouds: list[Cloud]) -> Cloud:
+        names = ("mass", "source", "target", "widths")
+        return cls(*(np.concatenate([getattr(c, name) for c in clouds]) for name in names))
+
 
 def particles(problem: Problem, transform: Transform) -> Cloud:
     """Boxes that fill the cells, and points for what these leave over."""
@@ -46,12 +58,8 @@ def particles(problem: Problem, transform: Transform) -> Cloud:
     P = np.where(moves(P), P, 0.0)
     parts = PARTICLES[grid.dimension - 1]
     fine, points = _divided(P, parts)
-    clouds = [_sampled(transform, P.shape, fine, parts), _sampled(transform, P.shape, points, 1)]
-    return Cloud(
-        *(
-            np.concatenate([getattr(c, name) for c in clouds])
-            for name in ("mass", "source", "target", "widths")
-        )
+    return Cloud.joined(
+        [_sampled(transform, P.shape, fine, parts), _sampled(transform, P.shape, points, 1)]
     )
 
 
@@ -61,36 +69,77 @@ def moves(P: np.ndarray) -> np.ndarray:
 
 def _sampled(transform: Transform, cells: tuple[int, ...], mass: np.ndarray, parts: int) -> Cloud:
     """Particles of the given masses in the middle of cells divided into `parts`; points if 1."""
-    sub = np.array([parts if n > 1 else 1 for n in cells])
     nodes = np.flatnonzero(mass)
+    index = np.stack(np.unravel_index(nodes, mass.shape)[::-1], axis=1)
+    own = np.array([parts if n > 1 else 1 for n in cells[::-1]])
     target = transform(1.0, parts, nodes)[1]
-    index = np.unravel_index(nodes, mass.shape)
-    source = np.stack(
-        [(i + 0.5) / k - 0.5 for i, k in zip(index[::-1], sub[::-1], strict=True)], axis=1
-    )
     widths = np.zeros((nodes.size, 6))
+    pieces = np.ones((nodes.size, 3), int)
     for a, n in enumerate(cells[::-1]):
         if parts > 1 and n > 1:
-            gaps = _gaps(target[:, a], nodes, mass.shape, 2 - a)
+            place = np.full(mass.shape, np.nan)
+            place.ravel()[nodes] = target[:, a]
+            gaps, largest = (g.ravel()[nodes] for g in _gaps(place, 2 - a))
             widths[:, a] = 1.0 / parts
             widths[:, 3 + a] = np.minimum(np.where(np.isfinite(gaps), gaps, 1.0 / parts), WIDEST)
-    return Cloud(mass.ravel()[nodes], source, target, widths)
+            for stretch, number in SPLITS:
+                pieces[largest > stretch, a] = number
+    whole = Cloud(mass.ravel()[nodes], (index + 0.5) / own - 0.5, target, widths)
+    divided = np.any(pieces > 1, axis=1)
+    clouds = [whole.some(~divided)]
+    for number in np.unique(pieces[divided], axis=0):
+        chosen = np.all(pieces == number, axis=1)
+        clouds.append(_split(transform, cells, whole.some(chosen), index[chosen], own, number))
+    return Cloud.joined(clouds)
 
 
-def _gaps(target: np.ndarray, nodes: np.ndarray, shape: tuple[int, ...], axis: int) -> np.ndarray:
-    """Half the distance between both neighbours along an axis; at a tear the gap on its own side.
+def _split(
+    transform: Transform,
+    cells: tuple[int, ...],
+    cloud: Cloud,
+    index: np.ndarray,
+    parts: np.ndarray,
+    pieces: np.ndarray,
+) -> Cloud:
+    """Every particle as pieces (3,) of them per axis: where the map is torn or spreads.
 
-    inf where there is no neighbour.
+    index (m, 3): particles in the lattice of cells divided into `parts`, order x, y, z.
     """
-    place = np.full(shape, np.nan)
-    place.ravel()[nodes] = target
+    finest = int(np.lcm.reduce(pieces))
+    lattice = np.where(parts > 1, finest, 1)
+    steps = lattice // pieces
+    offsets = [np.arange(k) * step + step // 2 for k, step in zip(pieces, steps, strict=True)]
+    z, y, x = np.meshgrid(*offsets[::-1], indexing="ij")
+    inner = np.stack([x.ravel(), y.ravel(), z.ravel()], axis=1)
+    fine = (index[:, None] * lattice + inner).reshape(-1, 3)
+    nodes = np.ravel_multi_index(
+        tuple(fine.T[::-1]),
+        [n * int(k) for n, k in zip(cells, (parts * lattice)[::-1], strict=True)],
+    )
+    target = transform(1.0, int((parts * lattice).max()), nodes)[1]
+    widths = np.repeat(cloud.widths, len(inner), axis=0)
+    widths[:, :3] /= pieces
+    for a in (a for a in range(3) if pieces[a] > 1):
+        place = target[:, a].reshape(-1, *pieces[::-1])
+        widths[:, 3 + a] = np.minimum(_gaps(place, 3 - a)[0].ravel(), WIDEST)
+    mass = np.repeat(cloud.mass / len(inner), len(inner))
+    return Cloud(mass, (fine + 0.5) / (parts * lattice) - 0.5, target, widths)
+
+
+def _gaps(place: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean distance to both neighbours along an axis, or at a tear that on its own side.
+
+    place: nan where there is nothing; inf where there is no neighbour. Second: the larger distance,
+    0 without neighbours.
+    """
     apart = np.abs(np.diff(place, axis=axis))
     apart[np.isnan(apart)] = np.inf
     edge = np.full_like(place.take([0], axis), np.inf)
     before, after = np.concatenate([edge, apart], axis), np.concatenate([apart, edge], axis)
     gap = np.minimum(before, after)
     gap = np.where(np.maximum(before, after) < 2.0 * gap, 0.5 * (before + after), gap)
-    return gap.ravel()[nodes]
+    largest = np.maximum(*(np.where(np.isfinite(d), d, 0.0) for d in (before, after)))
+    return gap, largest
 
 
 def _divided(P: np.ndarray, parts: int) -> tuple[np.ndarray, np.ndarray]:

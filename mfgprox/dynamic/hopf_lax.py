@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from mfgprox.kernels.conjugate import conjugate
 from mfgprox.kernels.spline_fit import spline_coefficients
@@ -18,12 +19,14 @@ from mfgprox.transform import SplinePotential, c_transform
 
 TORN = 1e-8
 """Share of the mass in such cells from which it does not matter."""
+STEEP = 4.0
+"""Times the squared distance to where U_1 is known, psi falls below its largest continuation."""
 TEAR = 8
 """Cells between the images of neighbouring cells from which a map counts as torn."""
 
 
 class TerminalPotential:
-    """psi = -U_1 (nz, ny, nx), -inf where U_1 says nothing, and its transforms.
+    """psi = -U_1 (nz, ny, nx), continued where U_1 says nothing, and its transforms.
 
     U_1 (…, z, y, x) counts only where R can have mass (Q > 0). Raises ValueError where it is finite
     nowhere.
@@ -36,10 +39,19 @@ class TerminalPotential:
         allowed = np.isfinite(psi) & np.isfinite(np.reshape(problem.log_Q, shape))
         if not allowed.any():
             raise ValueError("U_1 must be finite somewhere in the support of Q")
-        self.psi = np.where(allowed, psi, -np.inf)
-        self.complete = bool(allowed.all())
+        self.psi, self.envelope = self._continued(np.where(allowed, psi, -np.inf), allowed)
         _, self.lattice = c_transform(self.psi, self.cost, self.spacing)
-        self.quadratic = self.complete and self.cost.p == 2.0 and not self._torn()
+        self.quadratic = self.cost.p == 2.0
+        self.torn = self._torn()
+
+    def _continued(self, psi: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """psi made finite: such that nothing ends where it was not, and the largest such one."""
+        if known.all():
+            return psi, psi
+        forward, _ = c_transform(psi, self.cost, self.spacing)
+        envelope = np.where(known, psi, c_transform(forward, self.cost, self.spacing)[0])
+        away = distance_transform_edt(~known, sampling=self.spacing)
+        return envelope - STEEP * away ** max(self.cost.p, 2.0), envelope
 
     @cached_property
     def coefficients(self) -> np.ndarray:
@@ -73,11 +85,7 @@ class TerminalPotential:
 
     def terminal(self) -> np.ndarray:
         """U_1, with the largest continuation that the optimum allows where it says nothing."""
-        if self.complete:
-            return -self.psi.reshape(self.grid.shape)
-        forward, _ = c_transform(self.psi, self.cost, self.spacing)
-        backward, _ = c_transform(forward, self.cost, self.spacing)
-        return -np.where(np.isfinite(self.psi), self.psi, backward).reshape(self.grid.shape)
+        return -self.envelope.reshape(self.grid.shape)
 
     def transform(
         self, scale: float, parts: int = 1, nodes: np.ndarray | None = None
@@ -89,9 +97,8 @@ class TerminalPotential:
         sub = np.array([parts if n > 1 else 1 for n in self.psi.shape])
         if nodes is None:
             nodes = np.arange(self.psi.size * int(sub.prod()))
-        if not self.complete:
-            return self._on_lattice(scale, sub, nodes)
-        if not self.quadratic:
+        if not self.quadratic or (self.torn and parts > 1):
+            # Between centres the lattice may begin on the wrong side of a tear.
             values, places = SplinePotential(scale * self.psi, self.cost, self.spacing).c_transform(
                 parts, nodes
             )
@@ -107,12 +114,3 @@ class TerminalPotential:
             self.coefficients, box, np.zeros((3, 3)), np.zeros(3), 0.0, scale, values, places,
         )  # fmt: skip
         return values, places
-
-    def _on_lattice(
-        self, scale: float, sub: np.ndarray, nodes: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        values, lattice = c_transform(scale * self.psi, self.cost, self.spacing)
-        fine = np.unravel_index(nodes, np.array(self.psi.shape) * sub)
-        cell = tuple(i // s for i, s in zip(fine, sub, strict=True))
-        y = np.unravel_index(lattice[cell], self.psi.shape)
-        return values[cell], np.stack(y[::-1], axis=1).astype(float)

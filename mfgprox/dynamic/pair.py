@@ -27,7 +27,7 @@ class DynamicPair:
     faces, (time_steps, *shape) with one more entry along its own axis, constant within a step.
 
     rho >= 0, rho[0] = P, and (rho, momentum) meet the discrete continuity equation to rounding.
-    rho[-1] = R, except with particles, which end close to it.
+    rho[-1] = R where U_1 is the potential that leads there; particles end close to it.
     """
 
     rho: np.ndarray

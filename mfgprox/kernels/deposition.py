@@ -44,18 +44,19 @@ def _shape(place, width, n, low, high, weights):
 
 
 @njit(cache=True)
-def _flux(m, a0, a1, b0, b1, c0, c1, na, nb, nc, flux, start, sa, sb, sc):
-    """What one particle moves through the faces across axis a, added to a flat array."""
-    for l in range(nb):
-        for r in range(nc):
-            share = (b0[l] * c0[r] + b1[l] * c1[r]) / 3.0 + (b0[l] * c1[r] + b1[l] * c0[r]) / 6.0
+def _flux(m, w, a, b, c, span, flux, step, start, sa, sb, sc):
+    """What one particle moves through the faces across axis a in a step; sa, sb, sc: strides."""
+    for l in range(span[b]):
+        for r in range(span[c]):
+            b0, b1, c0, c1 = w[0, b, l], w[1, b, l], w[0, c, r], w[1, c, r]
+            share = m * ((b0 * c0 + b1 * c1) / 3.0 + (b0 * c1 + b1 * c0) / 6.0)
             if share == 0.0:
                 continue
             total = 0.0
             at = start + l * sb + r * sc
-            for q in range(na - 1):
-                total += a0[q] - a1[q]
-                flux[at + (q + 1) * sa] += total * (m * share)
+            for q in range(span[a] - 1):
+                total += w[0, a, q] - w[1, a, q]
+                flux[step, at + (q + 1) * sa] += total * share
 
 
 @njit(cache=True, nogil=True)
@@ -100,20 +101,14 @@ def deposit(
                     low[a] = min(max(low[a], 0), counts[a] - 1)
                     span[a] = min(max(high, 0), counts[a] - 1) - low[a] + 1
                 x0, y0, z0 = low[0], low[1], low[2]
-                _flux(
-                    m, w[0, 0], w[1, 0], w[0, 1], w[1, 1], w[0, 2], w[1, 2], span[0], span[1],
-                    span[2], flux_x[step], (z0 * ny + y0) * (nx + 1) + x0, 1, nx + 1, (nx + 1) * ny,
-                )  # fmt: skip
+                at = (z0 * ny + y0) * (nx + 1) + x0
+                _flux(m, w, 0, 1, 2, span, flux_x, step, at, 1, nx + 1, (nx + 1) * ny)
                 if ny > 1:
-                    _flux(
-                        m, w[0, 1], w[1, 1], w[0, 0], w[1, 0], w[0, 2], w[1, 2], span[1], span[0],
-                        span[2], flux_y[step], (z0 * (ny + 1) + y0) * nx + x0, nx, 1, nx * (ny + 1),
-                    )  # fmt: skip
+                    at = (z0 * (ny + 1) + y0) * nx + x0
+                    _flux(m, w, 1, 0, 2, span, flux_y, step, at, nx, 1, nx * (ny + 1))
                 if nz > 1:
-                    _flux(
-                        m, w[0, 2], w[1, 2], w[0, 0], w[1, 0], w[0, 1], w[1, 1], span[2], span[0],
-                        span[1], flux_z[step], (z0 * ny + y0) * nx + x0, nx * ny, 1, nx,
-                    )  # fmt: skip
+                    at = (z0 * ny + y0) * nx + x0
+                    _flux(m, w, 2, 0, 1, span, flux_z, step, at, nx * ny, 1, nx)
             for r in range(span[2]):
                 for l in range(span[1]):
                     share = m * w[1, 2, r] * w[1, 1, l]
