@@ -134,6 +134,26 @@ def spread_plan(a: Arguments) -> tuple[int, float]:
     return a.weights.size, WORD * (a.R.size * 3 + a.weights.size + 2 * a.nodes.size + a.first.size)
 
 
+def displaced(a: Arguments) -> tuple[int, float]:
+    """Three places; rho and three velocities."""
+    return a.rho.size, WORD * (7 * a.rho.size + a.psi.size + a.log_P.size)
+
+
+def guessed_flux(a: Arguments) -> tuple[int, float]:
+    """Masses and velocities at both times; flux and weight."""
+    return per_cell(a.before.shape, 6)
+
+
+def exact_flux(a: Arguments) -> tuple[int, float]:
+    """Masses at both times, what is left over twice; guess, weight and flux of every axis."""
+    return per_cell(a.before.shape, 4 + 3 * int((a.counts > 1).sum()))
+
+
+def log_densities(a: Arguments) -> tuple[int, float]:
+    """Three places; three places and three values."""
+    return a.log_det.size, WORD * (9 * a.log_det.size + a.psi.size + a.log_Q.size)
+
+
 def deposit(a: Arguments) -> tuple[int, float]:
     """Mass, places and widths of the particles, densities and fluxes twice: once a step."""
     steps = len(a.density)
@@ -211,6 +231,10 @@ TRAFFIC = {
     "cubic.spline_points": Traffic(spline_points, "node", "a cubic spline with its jet"),
     "deposit.plan_weights": Traffic(plan_weights, "tap", "an exp a tap"),
     "deposit.spread_plan": Traffic(spread_plan, "tap", "scattered additions"),
+    "displacement.displaced": Traffic(displaced, work="two quintic splines, an exp"),
+    "flux.guessed_flux": Traffic(guessed_flux, work="roots"),
+    "flux.exact_flux": Traffic(exact_flux, work="sums along lines, axis after axis"),
+    "image.log_densities": Traffic(log_densities, "node", "two quintic splines, a log"),
     "deposition.deposit": Traffic(deposit, "particle and step", "shapes, scattered additions"),
     "space_time_multigrid.smooth": Traffic(space_time_smooth, work="half the sums thrown away"),
     "space_time_multigrid.apply": Traffic(space_time_apply),
