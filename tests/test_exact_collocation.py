@@ -66,7 +66,7 @@ def test_the_value_is_that_of_the_meshes(p: float, P, Q, monkeypatch) -> None:
     assert np.isinf(mesh.density_error)
 
 
-@pytest.mark.parametrize("epsilon", [1e-3, 0.05, 2.0, 1e4])
+@pytest.mark.parametrize("epsilon", [1e-3, 0.05, 1e4])
 def test_other_panels_give_the_same(epsilon: float, monkeypatch) -> None:
     P, Q = on_box(BUMPS), on_box(WIDE)
     found = solve(P, Q, epsilon=epsilon)

@@ -62,7 +62,7 @@ class OneDimensionalSolution:
     @property
     def trusted(self) -> bool:
         """Whether the error is small enough, by its own estimate, to judge others by."""
-        return self.error <= DOUBTFUL * max(abs(self.divergence), SMALL)
+        return bool(self.error <= DOUBTFUL * max(abs(self.divergence), SMALL))
 
     def map(self, x: np.ndarray) -> np.ndarray:
         """Where the optimal map sends x."""

@@ -8,7 +8,7 @@ error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,6 +50,7 @@ def refine(problem: ConvexProblem, Q: Distribution, found: Minimum) -> Refined |
     middle, U = 0.5 * (mesh.left + mesh.right), problem.epsilon * problem.marginal(found.state.R)
     ends = np.interp([panels.left, panels.right], middle, U)
     now = solve(system, panels, _fields(system, panels, np.interp(panels.nodes, middle, U), ends))
+    now = now if now is None else _released(now)
     for _ in range(ROUNDS):
         if now is None or now.panels.left.size > MOST_PANELS:
             return None
@@ -112,6 +113,22 @@ def _fields(system: System, panels: Panels, U: np.ndarray, ends_U: np.ndarray) -
         -above[1:, None] - (masses[:, None] - inside),
     )
     return Fields(U, M, ends_U, ends)
+
+
+def _released(at: Collocation) -> Collocation | None:
+    """The solution without gaps that were taken for common ones and pull mass to one side."""
+    panels, fields, p = at.panels, at.fields, at.system.p
+    fixed = panels.fixed.copy()
+    for start, end, level in at.system.P.gaps():
+        for k in np.flatnonzero(fixed == level):
+            a, b = panels.right[k], panels.left[k + 1]
+            rise = fields.ends_U[0, k + 1] - fields.ends_U[1, k]
+            least, most = (abs(x - a) ** p - abs(x - b) ** p for x in (start, end))
+            if not least <= rise <= most:
+                fixed[k] = np.nan
+    if np.array_equal(fixed, panels.fixed, equal_nan=True):
+        return at
+    return solve(at.system, replace(panels, fixed=fixed), fields)
 
 
 def _divided(at: Collocation, cuts: np.ndarray) -> Collocation | None:
