@@ -1,7 +1,7 @@
-"""Damped Newton on the logarithmic Monge–Ampère form of the optimality system, p = 2 and KL.
+"""Damped Newton on the logarithmic Monge–Ampère form of the optimality system, p = 2.
 
 With psi = -U_1 and the inverse map S(y) = y - ½∇psi the optimum is the root of
-    log det DS + log P(S) + psi/epsilon - log Q.
+    log det DS + log P(S) - log Q - log (f*)'(-psi/epsilon - nu).
 Nested grids; a line search on the dual value, whose error is quadratic in that of psi; geometric
 multigrid for the steps. Smooth positive P and Q with a continuous optimal map.
 Source: Baptista et al., Proximal optimal transport divergences, Theorem 3.1 and (2.23)-(2.25).
@@ -18,12 +18,12 @@ from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import Record, Unsuitable
-from mfgprox.solvers.newton_continuation import FIRST, REACHED, Continuation
+from mfgprox.solvers.newton_continuation import REACHED, Continuation, first_epsilon
 from mfgprox.solvers.newton_level import Level, Potential, resampled
 from mfgprox.solvers.newton_primal import Competitor, competitor, correction
 from mfgprox.solvers.newton_result import Outcome, solution
 from mfgprox.solvers.newton_search import TRUSTED, better, chi_of, search
-from mfgprox.solvers.newton_start import Quadratic, quadratic_start, resolved
+from mfgprox.solvers.newton_start import gaussian_start, resolved
 from mfgprox.solvers.newton_state import REFINED_FLOOR, SETTLED, NewtonState
 from mfgprox.tolerance import Status, Tolerance
 
@@ -231,16 +231,6 @@ class Newton:
         return solution(level, at, value, outcome, history)
 
 
-def gaussian_start(problem: Problem, coarsest: Grid, epsilon: float) -> Quadratic:
-    """The closed form of KL; close to R = Q every f is a multiple of that, by f''(1).
-
-    The same on all grids: a grid that resolves P and Q tells their moments as well as any.
-    """
-    coarse = problem if problem.grid == coarsest else problem.on(coarsest)
-    known = coarse if resolved(coarse) else problem
-    return quadratic_start(known, epsilon * problem.divergence.law.scale)
-
-
 def require(problem: Problem) -> None:
     """Raises ValueError naming what newton accepts if the problem is something else."""
     found = []
@@ -265,13 +255,3 @@ def primal(level: Level, at: Potential, state: NewtonState) -> Competitor:
     """The competitor that the potential defines."""
     level.linearise(at, state.epsilon, state.floor)
     return competitor(level, at, state.epsilon)
-
-
-def first_epsilon(problem: Problem) -> float:
-    """Where the continuation begins: a share of the mean variance of P."""
-    grid, weight = problem.grid, problem.P * problem.grid.cell_volume
-    variance = 0.0
-    for x in grid.coordinates():
-        mean = float((weight * x).sum())
-        variance += float((weight * np.square(x - mean)).sum()) / grid.dimension
-    return FIRST * variance

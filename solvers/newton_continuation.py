@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mfgprox.problem import Problem
+
 FIRST = 0.05
 """The first epsilon, as a share of the mean variance of P: there psi = 0 is a good start."""
 LARGEST_FACTOR, LEAST_FACTOR = 4.0, 1.2
@@ -45,3 +47,13 @@ class Continuation:
         self.factor = math.sqrt(self.factor)
         self.given_up = self.psi is None or self.factor < LEAST_FACTOR
         return goal if self.given_up else min(goal, self.epsilon * self.factor)
+
+
+def first_epsilon(problem: Problem) -> float:
+    """Where the continuation begins: a share of the mean variance of P."""
+    grid, weight = problem.grid, problem.P * problem.grid.cell_volume
+    variance = 0.0
+    for x in grid.coordinates():
+        mean = float((weight * x).sum())
+        variance += float((weight * np.square(x - mean)).sum()) / grid.dimension
+    return FIRST * variance

@@ -77,6 +77,16 @@ def quadratic_start(problem: Problem, epsilon: float) -> Quadratic:
     )
 
 
+def gaussian_start(problem: Problem, coarsest: Grid, epsilon: float) -> Quadratic:
+    """The closed form of KL; close to R = Q every f is a multiple of that, by f''(1).
+
+    The same on all grids: a grid that resolves P and Q tells their moments as well as any.
+    """
+    coarse = problem if problem.grid == coarsest else problem.on(coarsest)
+    known = coarse if resolved(coarse) else problem
+    return quadratic_start(known, epsilon * problem.divergence.law.scale)
+
+
 def resolved(problem: Problem) -> bool:
     """Whether P and Q are wider than the cells in every direction."""
     widths = [np.linalg.eigvalsh(_moments(f, problem.grid)[1])[0] for f in (problem.P, problem.Q)]

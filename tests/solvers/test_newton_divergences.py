@@ -107,3 +107,12 @@ def test_r_that_may_vanish_is_refused(name):
 def test_primal_dual_says_that_it_has_no_proximal_map(name):
     with pytest.raises(Unsuitable, match=r"primal-dual needs f_divergence = kl; got"):
         solve(on_the_line(name, 1.0), "primal-dual")
+
+
+def test_fictitious_play_agrees_or_says_that_it_cannot():
+    problem = on_the_line("jensen-shannon", 1.0, 128)
+    newton = solve(problem, "newton", static=True)
+    play = solve(problem, "fictitious-play")
+    assert play.divergence == pytest.approx(newton.divergence, rel=1e-3)
+    with pytest.raises(Unsuitable, match=r"finite f\(0\).*got neyman"):
+        solve(on_the_line("neyman", 1.0), "fictitious-play")
