@@ -9,7 +9,7 @@ import numpy as np
 
 from mfgprox.grid import Grid
 from mfgprox.kernels import multigrid as kernels
-from mfgprox.kernels import transfer
+from mfgprox.kernels import stencil, transfer
 from mfgprox.kernels.threads import over
 
 COARSEST = 4
@@ -98,15 +98,15 @@ class Multigrid:
             here = (self.stencil, self.d, self.starts[k], shape)
             size = int(self.sizes[k])
             rows = int(shape[0] * shape[1])
-            over(kernels.build_stencil, rows, size, *here, self.spacings[k])
+            over(stencil.build_stencil, rows, size, *here, self.spacings[k])
             for axis in range(1, self.d):
-                over(kernels.pivots_across, self._units(k, axis), size, *here, axis)
-        kernels.factor_coarsest(self.stencil, self.d, self.starts[-1], self.shapes[-1], self.matrix)
+                over(stencil.pivots_across, self._units(k, axis), size, *here, axis)
+        stencil.factor_coarsest(self.stencil, self.d, self.starts[-1], self.shapes[-1], self.matrix)
 
     def _units(self, level: int, axis: int) -> int:
         """Strips of lines along y (axis 1) or z (axis 2)."""
         nz, ny, nx = (int(n) for n in self.shapes[level])
-        return -(-nx // kernels.STRIP) * (nz if axis == 1 else ny)
+        return -(-nx // stencil.STRIP) * (nz if axis == 1 else ny)
 
     def _relax(self, level: int, backwards: bool) -> None:
         """All lines along all axes once, one colour after the other."""

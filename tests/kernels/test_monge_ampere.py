@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from mfgprox.density import Gaussian, Mixture
 from mfgprox.grid import Grid
 from mfgprox.kernels.conjugate import conjugate
-from mfgprox.kernels.monge_ampere import log_determinant
+from mfgprox.kernels.determinant import log_determinant
 from mfgprox.kernels.quintic import (
     block_curvatures,
     block_jet,
