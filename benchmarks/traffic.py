@@ -212,8 +212,8 @@ def gauss_seidel(a: Arguments) -> tuple[int, float]:
 
 
 TRAFFIC = {
-    "multigrid.build_stencil": Traffic(build_stencil, work="a recurrence with a division"),
-    "multigrid.pivots_across": Traffic(pivots_across, work="a division"),
+    "stencil.build_stencil": Traffic(build_stencil, work="a recurrence with a division"),
+    "stencil.pivots_across": Traffic(pivots_across, work="a division"),
     "multigrid.relax_x": Traffic(relax_x, work="two recurrences"),
     "multigrid.relax_across": Traffic(relax_across, work="half of the sums thrown away"),
     "multigrid.residual": Traffic(residual),
