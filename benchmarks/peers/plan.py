@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.problems import CONTESTS, Contest
@@ -14,10 +14,31 @@ LIMIT = 60.0
 LONG = 8.0
 """Processor seconds from which a solve is not repeated."""
 WIDE = ("mixtures-0.5", "gaussians-2")
-"""Problems on which the others are tried on all grids that they can take, however long it lasts."""
+"""Problems on which the others get all grids that they can take; elsewhere a few tell enough."""
+BRIEF = ("gaussians-0.05", "gaussians-0.5", "gaussians-10")
+"""Problems that flatter everybody and get small grids only."""
 QUICK = ("mixtures-0.5", "gaussians-2", "bumps-2")
-
-
+SMALL = 64
+OTHERS: tuple[tuple[str, str, dict[str, Any], tuple[int, ...], tuple[int, ...]], ...] = (
+    ("OTT-JAX kernel", "OTT-JAX", {"reg": 0.2, "mode": "kernel"}, (32,), ()),
+    ("OTT-JAX kernel", "OTT-JAX", {"reg": 0.1, "mode": "kernel"}, (32, 64), ()),
+    ("OTT-JAX kernel", "OTT-JAX", {"reg": 0.05, "mode": "kernel"}, (32, 64, 128), (256, 512, 1024)),
+    ("OTT-JAX kernel", "OTT-JAX", {"reg": 0.02, "mode": "kernel"}, (32, 64, 128), (256, 512)),
+    ("OTT-JAX kernel", "OTT-JAX", {"reg": 0.01, "mode": "kernel"}, (64, 128), (256,)),
+    ("OTT-JAX kernel", "OTT-JAX", {"reg": 0.005, "mode": "kernel"}, (64, 128), (256,)),
+    ("OTT-JAX log", "OTT-JAX", {"reg": 0.02, "mode": "log"}, (64,), (128,)),
+    ("OTT-JAX log", "OTT-JAX", {"reg": 0.01, "mode": "log"}, (64,), ()),
+    ("OTT-JAX log", "OTT-JAX", {"reg": 0.005, "mode": "log"}, (64,), (128,)),
+    ("POT", "POT", {"reg": 0.05}, (32, 64), ()),
+    ("POT", "POT", {"reg": 0.02}, (32, 64), ()),
+    ("MultiScaleOT", "MultiScaleOT", {"reg": 0.02, "goal": 0.1, "inner": 30}, (32, 64), ()),
+    ("MultiScaleOT", "MultiScaleOT", {"reg": 0.01, "goal": 0.1, "inner": 30}, (64,), (128,)),
+    ("MultiScaleOT", "MultiScaleOT", {"reg": 0.005, "goal": 0.1, "inner": 100}, (64,), (128,)),
+    ("GeomLoss (R given)", "GeomLoss", {"scaling": 0.5, "debias": True}, (64, 128), (256,)),
+    ("GeomLoss (R given)", "GeomLoss", {"scaling": 0.9, "debias": True}, (64,), (128, 256)),
+    ("Clarabel", "Clarabel", {}, (16,), ()),
+)
+"""Series, package, setting, grids, and further grids on the WIDE problems; reg on a box of 6²."""
 WARM: dict[str, dict[str, Any]] = {
     "mfgprox": {
         "n": 16,
@@ -54,95 +75,47 @@ def contests(quick: bool, only: Iterable[str] = ()) -> list[Contest]:
 
 
 def entries(contest: Contest, quick: bool) -> list[Entry]:
+    wide = contest.name in WIDE
+    scale = 1.0 / 36.0 if contest.name.startswith("pictures") else 1.0
     found = [
-        *(_smooth(contest) if contest.smooth else _rough(contest)),
-        *_sinkhorn(contest),
-        *_others(contest),
+        *(_smooth() if contest.smooth else _rough()),
+        *_in_time((32, 64, 128) if wide or not contest.smooth else (32, 64)),
+        *(
+            Entry(series, peer, cells + (further if wide else ()), _scaled(setting, scale))
+            for series, peer, setting, cells, further in OTHERS
+        ),
     ]
-    if quick:
-        found = [
-            Entry(e.series, e.peer, tuple(n for n in e.cells if n <= 64), e.setting) for e in found
-        ]
-    return found
+    if contest.name in BRIEF:
+        found = [_small(e) if e.peer != "mfgprox" else e for e in found if e.peer != "POT"]
+    return [_small(e) for e in found] if quick else found
 
 
-def _smooth(contest: Contest) -> list[Entry]:
+def _smooth() -> list[Entry]:
+    cells = (16, 24, 32, 64, 128, 256, 512)
     fast = {"solver": "newton", "bounds": False}
     return [
-        Entry("mfgprox newton", "mfgprox", (16, 24, 32, 64, 128, 256, 512, 1024), fast),
-        Entry(
-            "mfgprox newton, bounds",
-            "mfgprox",
-            (16, 24, 32, 64, 128, 256, 512),
-            {"solver": "newton"},
-        ),
-        *_in_time(contest),
+        Entry("mfgprox newton", "mfgprox", (*cells, 1024), fast),
+        Entry("mfgprox newton, bounds", "mfgprox", cells, {"solver": "newton"}),
     ]
 
 
-def _rough(contest: Contest) -> list[Entry]:
-    return [
-        Entry(
-            "mfgprox auto, bounds", "mfgprox", (32, 64, 128), {"solver": "auto", "time_steps": 16}
-        ),
-        *_in_time(contest),
-    ]
+def _rough() -> list[Entry]:
+    setting = {"solver": "auto", "time_steps": 16}
+    return [Entry("mfgprox auto, bounds", "mfgprox", (32, 64, 128), setting)]
 
 
-def _in_time(contest: Contest) -> list[Entry]:
+def _in_time(cells: tuple[int, ...]) -> list[Entry]:
     """The solvers that compute the whole evolution."""
-    cells = (32, 64) if contest.smooth and contest.name not in WIDE else (32, 64, 128)
     return [
         Entry(f"mfgprox {name}", "mfgprox", cells, {"solver": name, "time_steps": 16})
         for name in ("primal-dual", "fictitious-play")
     ]
 
 
-def _sinkhorn(contest: Contest) -> list[Entry]:
-    """reg in units of the cost, scaled with the square of the box: 1/36 for pictures."""
-    scale = 1.0 / 36.0 if contest.name.startswith("pictures") else 1.0
-    wide = contest.name in WIDE
-    finest = (256, 512, 1024) if wide else (256,)
-    kernel = [
-        ((32,), 0.2),
-        ((32, 64), 0.1),
-        ((32, 64, 128, *finest), 0.05),
-        ((32, 64, 128, *finest), 0.02),
-        ((64, 128), 0.01),
-        ((64, 128), 0.005),
-    ]
-    log = [((64, 128), 0.02), ((64,), 0.01), ((64, 128) if wide else (64,), 0.005)]
-    dense = [((32, 64), 0.05), ((32, 64), 0.02)]
-    sparse = [((32, 64), 0.02, 30), ((64, 128) if wide else (64,), 0.01, 30), ((64,), 0.005, 100)]
-    return [
-        *(
-            Entry("OTT-JAX kernel", "OTT-JAX", cells, {"reg": reg * scale, "mode": "kernel"})
-            for cells, reg in kernel
-        ),
-        *(
-            Entry("OTT-JAX log", "OTT-JAX", cells, {"reg": reg * scale, "mode": "log"})
-            for cells, reg in log
-        ),
-        *(Entry("POT", "POT", cells, {"reg": reg * scale}) for cells, reg in dense),
-        *(
-            Entry(
-                "MultiScaleOT",
-                "MultiScaleOT",
-                cells,
-                {"reg": reg * scale, "goal": 0.1 * scale, "inner": inner},
-            )
-            for cells, reg, inner in sparse
-        ),
-    ]
+def _small(entry: Entry) -> Entry:
+    return replace(entry, cells=tuple(n for n in entry.cells if n <= SMALL))
 
 
-def _others(contest: Contest) -> list[Entry]:
-    finest = (256,) if contest.name in WIDE else ()
-    given = [((64, 128, *finest), 0.5), ((64, 128, *finest), 0.9)]
-    return [
-        *(
-            Entry("GeomLoss (R given)", "GeomLoss", cells, {"scaling": scaling, "debias": True})
-            for cells, scaling in given
-        ),
-        Entry("Clarabel", "Clarabel", (16,)),
-    ]
+def _scaled(setting: dict[str, Any], scale: float) -> dict[str, Any]:
+    """reg and goal have the units of the cost."""
+    return {k: v * scale if k in ("reg", "goal") else v for k, v in setting.items()}
