@@ -247,6 +247,29 @@ def test_densities_that_reach_the_walls():
     assert grid.integrate(np.abs(pair.rho[-1] - problem.Q)) > 0.1
 
 
+@pytest.mark.parametrize("cells", [[1, 40], [40, 1], [1, 1]])
+def test_axes_of_one_cell(cells):
+    grid = Grid([-3.0, -3.0], [3.0, 3.0], cells, 4)
+    x, y = grid.coordinates()
+    values = np.exp(-2.0 * (x**2 + y**2))
+    problem = Problem(values, values, epsilon=1.0, grid=grid)
+    check_identities(problem, dynamic_pair(problem, 0.1 * (x - y), problem.Q), 4)
+
+
+def test_edges_on_both_sides():
+    grid = Grid([-2.0, -2.0], [2.0, 2.0], [40, 36], 24)
+    P, Q = Uniform([-1.2, -0.8], [-0.2, 0.9]), Uniform([0.1, -0.4], [1.3, 0.5])
+    problem = Problem(P, Q, epsilon=1.0, grid=grid)
+    # An affine map: S(y) = y + ½ ∇U_1(y) takes the second box to the first.
+    x, y = grid.coordinates()
+    U_1 = (1.0 / 1.2 - 1.0) * (x - 0.7) ** 2 - 2.8 * x + (1.7 / 0.9 - 1.0) * (y - 0.05) ** 2
+    pair = dynamic_pair(problem, U_1, problem.Q)
+    check_identities(problem, pair, 24)
+    cost = 1.4**2 + (0.2**2 + 0.8**2) / 12.0
+    assert action(problem, pair.rho, pair.momentum) == pytest.approx(cost, rel=0.12)
+    assert grid.integrate(np.abs(pair.rho[-1] - problem.Q)) < 0.25
+
+
 def test_the_number_of_threads_does_not_show(monkeypatch):
     def in_parts(kernel, count, work, *arguments):
         for first in range(0, count, 7):

@@ -16,8 +16,9 @@ class Fluxes:
     def __init__(self, grid: Grid) -> None:
         self.grid, d = grid, grid.dimension
         self.counts = np.array(grid.kernel_shape[::-1])
-        absent = tuple(range(2, d - 1, -1))
-        self.orders = np.array([absent + o for o in permutations(range(d))])
+        single = tuple(a for a in range(3) if self.counts[a] == 1)
+        others = (a for a in range(3) if self.counts[a] > 1)
+        self.orders = np.array([single + o for o in permutations(others)])
         self.shapes = [
             (*grid.shape[: d - 1 - a], n + 1, *grid.shape[d - a :])
             for a, n in enumerate(grid.cells)

@@ -150,6 +150,12 @@ def _axis(axis, counts, shifted):
 
 
 @njit(cache=True)
+def _alone():
+    """`_axis` of no axis."""
+    return 1, 0, 0
+
+
+@njit(cache=True)
 def exact_flux(before, after, guess, weight, orders, counts, excess, lines, flux):
     """flux of the step in each axis, x, y, z, such that after - before + its differences = 0.
 
@@ -157,28 +163,30 @@ def exact_flux(before, after, guess, weight, orders, counts, excess, lines, flux
     orders (m, 3): orders of the axes, axes of one cell first; counts (3,): cells; scratch: excess
     (cells,), lines (3, longest axis + 1).
     """
-    flux[:] = 0.0
     own = np.empty_like(guess)
-    for order in orders:
-        for c in range(before.size):
-            excess[c] = after[c] - before[c]
-        own[:] = guess
-        a, b, c = order
+    for o in range(orders.shape[0]):
+        a, b, c = orders[o, 0], orders[o, 1], orders[o, 2]
+        for k in range(before.size):
+            excess[k] = after[k] - before[k]
+        for axis in range(3):
+            for k in range(own.shape[1]):
+                own[axis, k] = guess[axis, k]
         if counts[a] > 1:
             one, two = max(b, c), min(b, c)
             _balance(
-                excess, own[a], weight[a], (1, 0, 0), _axis(a, counts, a), _axis(one, counts, a),
+                excess, own[a], weight[a], _alone(), _axis(a, counts, a), _axis(one, counts, a),
                 _axis(two, counts, a), lines[0], lines[1], lines[2],
             )  # fmt: skip
         if counts[b] > 1:
             _balance(
                 excess, own[b], weight[b], _axis(a, counts, b), _axis(b, counts, b),
-                _axis(c, counts, b), (1, 0, 0), lines[0], lines[1], lines[2],
+                _axis(c, counts, b), _alone(), lines[0], lines[1], lines[2],
             )  # fmt: skip
         _settle(
-            excess, own[c], before, after, _axis(a, counts, c), _axis(b, counts, c), _axis(c, counts, c),
-            lines[0], lines[2],
+            excess, own[c], before, after, _axis(a, counts, c), _axis(b, counts, c),
+            _axis(c, counts, c), lines[0], lines[2],
         )  # fmt: skip
-        for axis in order:
+        for axis in range(3):
             for k in range(flux.shape[1]):
-                flux[axis, k] += own[axis, k] / orders.shape[0]
+                sofar = flux[axis, k] if o > 0 else 0.0
+                flux[axis, k] = sofar + own[axis, k] / orders.shape[0]
