@@ -267,7 +267,10 @@ def test_edges_on_both_sides():
     check_identities(problem, pair, 24)
     cost = 1.4**2 + (0.2**2 + 0.8**2) / 12.0
     assert action(problem, pair.rho, pair.momentum) == pytest.approx(cost, rel=0.12)
-    assert grid.integrate(np.abs(pair.rho[-1] - problem.Q)) < 0.25
+    # Particles are smeared over a cell: along the edges no more than a cell is wrong.
+    perimeter, density = 2.0 * (1.2 + 0.9), 1.0 / (1.2 * 0.9)
+    mismatch = grid.integrate(np.abs(pair.rho[-1] - problem.Q))
+    assert mismatch < perimeter * density * max(grid.spacing)
 
 
 def test_the_number_of_threads_does_not_show(monkeypatch):
