@@ -33,6 +33,9 @@ ACCEPTED = (
 )
 EFFORT = (0.05, 4, 12)
 """Relative residual of the linear systems, V-cycles, and vectors of GMRES where these fail."""
+PATIENCE, THOROUGH = 4, (1e-3, 8, 24)
+"""Steps on a grid after which the last systems are solved better: for large epsilon the smoothest
+errors are nearly in the kernel, and steps that leave 5 % of them never end."""
 CORRECTIONS = 8
 """Of psi by differences of eighth order, at most."""
 NEAR = 1e-6
@@ -97,7 +100,10 @@ class Newton:
             at = level.normalised(state.chi, state.epsilon)
         if state.corrections:
             return self._certify(state, level, level.evaluated(at), tolerance, levels)
-        way = level.direction(at, state.epsilon, state.floor, EFFORT)
+        there = state.epsilon == problem.epsilon
+        slowly = there and state.steps >= PATIENCE and state.residual < TRUSTED
+        effort = THOROUGH if slowly else EFFORT
+        way = level.direction(at, state.epsilon, state.floor, effort)
         smooth = way.clamped < SETTLED
         trusted = (
             smooth
@@ -112,8 +118,6 @@ class Newton:
         stuck = length == 0.0 or state.steps + 1 >= self.most_steps or slow
         state.take(new, way)
         stuck = stuck or state.folds
-        goal = problem.epsilon
-        there = state.epsilon == goal
         wanted = _target(level.grid, last and there) * state.scale + tolerance.atol
         small = smooth and (state.decrement <= wanted or (not there and way.residual < REACHED))
         torn = False
