@@ -3,7 +3,8 @@
 d (nz, ny, nx) >= 0 sits at cells, k_a at the inner faces along axis a (one entry less there),
 already divided by the squared width; no flux through the box. The matrix is a symmetric M-matrix.
 Coarse grids join pairs of cells along the strongly coupled axes; d adds up, and so do the k of the
-faces that remain, halved because the distance doubles.
+faces that remain: the Galerkin matrix of constant corrections. Halving k for the doubled distance
+would correct smooth errors better, but where k jumps the cycle is then no longer positive.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def _coarse(coefficients: Coefficients, factors: tuple[int, int, int]) -> Coeffi
     faces = []
     for axis, k in enumerate(coefficients[1:]):
         if factors[axis] == 2:
-            k = 0.5 * k.take(range(1, k.shape[axis], 2), axis)
+            k = k.take(range(1, k.shape[axis], 2), axis)
         across = tuple(1 if a == axis else f for a, f in enumerate(factors))
         faces.append(np.ascontiguousarray(_add_pairs(k, across)))
     return (np.ascontiguousarray(_add_pairs(coefficients[0], factors)), *faces)  # type: ignore[return-value]

@@ -25,7 +25,9 @@ SLACK = 1e-6
 SWEEPS = 60
 MILD, STRONG = (-3.0, -5.0), (-1.0, -3.0)
 """Decimal logarithms of the share of the largest density where damping begins and is complete. The
-strong one takes over where noise in the tails makes the chain of the mild one blow up."""
+strong one serves where noise in the tails spoils the chain of the mild one."""
+CLEAN = 1e-5
+"""Share of the value that may be charged to a chain before a stronger damping is tried too."""
 VISCOSITY = 0.5
 """In units of what makes the centred scheme monotone."""
 PULL = 30.0
@@ -76,13 +78,16 @@ def lower(d: Discretisation, phi: np.ndarray, pair: Upper) -> Lower:
     U = np.empty((d.slabs + 1, d.cells))
     U[:-1], U[-1] = phi - change, phi[-1] + change[-1]
     excess = np.maximum(phi[:-1] + change[:-1] - U[1:-1], 0.0)
-    taken = _valued(d, U, float((bound[1:-1] * excess).sum()))
+    best = _valued(d, U, float((bound[1:-1] * excess).sum()))
+    terminal = U[-1]
     for calm in (MILD, STRONG):
         damping = damping_around(d, pair.rho, phi, calm)
-        followed = followed_from(d, U[-1], phi, damping, bound, slack)
-        if followed is not None and followed.value > taken.value:
-            return followed
-    return taken
+        followed = followed_from(d, terminal, phi, damping, bound, slack)
+        if followed is not None and followed.value > best.value:
+            best = followed
+        if best.charge <= CLEAN * pair.value:
+            break
+    return best
 
 
 def damping_around(

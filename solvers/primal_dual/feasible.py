@@ -18,8 +18,9 @@ from mfgprox.solvers.primal_dual.poisson import Poisson
 FLOOR = 1e-9
 """Share of the largest density to which a density is lifted before it is made to meet continuity.
 Corrections are in proportion to the lifted density: they hardly ever turn it negative."""
-CONTINUITY = 1e-8
-"""Tolerance of the projection relative to its residual; the rest is carried by the density."""
+CONTINUITY = (1e-4, 1e-8)
+"""Tolerances of the projections relative to their residual; what the last leaves, the density
+carries. The first finds where the density must be lifted."""
 SPREADING = 1e-12
 """The same for the pair that is mixed in where a density still came out negative."""
 
@@ -38,11 +39,14 @@ class Upper:
 def upper(d: Discretisation, rho: np.ndarray, flux: np.ndarray, u: np.ndarray) -> Upper:
     """A feasible pair near rho (K + 1, N), which may be negative somewhere, and flux (axes, K, N).
 
-    It is lifted to rho > 0, projected onto continuity in the metric of that density, and mixed with
-    as much of a pair that is positive everywhere as rho >= 0 needs. u: potentials (K, N).
+    It is lifted to rho > 0, projected onto continuity in the metric of that density, twice, and
+    mixed with as much of a pair that is positive everywhere as rho >= 0 still needs.
+    u: potentials (K, N).
     """
-    rho, flux = _lifted(d, rho), flux.copy()
-    _conserve(d, rho, flux)
+    flux = flux.copy()
+    for tolerance in CONTINUITY:
+        rho = _lifted(d, rho)
+        _conserve(d, rho, flux, tolerance)
     return measured(d, *_mixed(d, rho, flux), u)
 
 
@@ -73,7 +77,7 @@ def _lifted(d: Discretisation, rho: np.ndarray) -> np.ndarray:
     return rho
 
 
-def _conserve(d: Discretisation, rho: np.ndarray, flux: np.ndarray) -> None:
+def _conserve(d: Discretisation, rho: np.ndarray, flux: np.ndarray, tolerance: float) -> None:
     """Move the pair onto continuity, in place: by a projection in the metric of rho, and what that
     leaves is what the density becomes when the fluxes carry it."""
     weight = rho.copy()
@@ -81,7 +85,7 @@ def _conserve(d: Discretisation, rho: np.ndarray, flux: np.ndarray) -> None:
     residual, phi = np.empty((d.slabs, d.cells)), np.zeros((d.slabs, d.cells))
     over(certificates.flux_divergence, d.slabs, d.work, flux, *d.geometry, residual)
     residual += np.diff(rho, axis=0) * d.slabs
-    poisson_of(d, weight).solve(phi, residual, CONTINUITY)
+    poisson_of(d, weight).solve(phi, residual, tolerance)
     mean = 0.5 * (weight[1:] + weight[:-1])
     over(certificates.add_gradient, d.slabs, d.work, phi, mean, *d.geometry, flux)
     over(certificates.flux_divergence, d.slabs, d.work, flux, *d.geometry, residual)

@@ -30,6 +30,18 @@ def test_symmetric_and_positive(shape):
     assert (a * x).sum() > 0.0
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_positive_where_conductances_jump(seed):
+    """Every eigenvalue: at kinks of a potential they jump by many orders from cell to cell."""
+    rng = np.random.default_rng(seed)
+    n = 48
+    faces = (np.zeros((0, 1, n)), np.zeros((1, 0, n)), 10.0 ** rng.uniform(-3, 5, (1, 1, n - 1)))
+    solver = ScreenedPoisson(10.0 ** rng.uniform(-4, 0, (1, 1, n)), faces)
+    inverse = np.array([solver.solve(e.reshape(1, 1, n)).ravel() for e in np.eye(n)])
+    scale = np.sqrt(np.diag(inverse))
+    assert np.linalg.eigvalsh(inverse / np.outer(scale, scale))[0] > 0.0
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_preconditions_conjugate_gradients(shape):
     """A handful of steps for eight digits, whatever the contrast."""
