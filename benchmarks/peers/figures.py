@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.peers.standings import (
     PUBLISHED,
@@ -88,7 +89,10 @@ def race_figure(rows: list[Row], problems: list[str], factor: float) -> Figure:
 
 def _panel(axes: Axes, rows: list[Row], error: Callable[[Row], float]) -> None:
     axes.set(xscale="log", yscale="log")
-    axes.invert_xaxis()
+    errors = [max(error(row), FINEST) for row in rows] or [1.0]
+    # Whole decades, so that every panel has labels and none overlap.
+    axes.set_xlim(10.0 ** math.ceil(math.log10(max(errors))), 10.0 ** _below(min(errors)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(True, which="major", color="0.9", linewidth=0.5)
     for series, (color, marker) in LOOKS.items():
         own = [row for row in rows if row["series"] == series]
@@ -102,6 +106,10 @@ def _panel(axes: Axes, rows: list[Row], error: Callable[[Row], float]) -> None:
         axes.plot(
             *best.T, style, marker=marker, color=color, ms=size, mew=0.0, label=series, lw=1.1
         )
+
+
+def _below(error: float) -> int:
+    return math.ceil(math.log10(error)) - 1
 
 
 def _best(rows: list[Row], error: Callable[[Row], float]) -> list[Row]:

@@ -11,7 +11,7 @@ from benchmarks.problems import CONTESTS, Contest
 REPETITIONS = 3
 LIMIT = 60.0
 """Wall seconds that one solve may take; preparing it (compiling, looking for settings) may too."""
-LONG = 8.0
+LONG = 4.0
 """Processor seconds from which a solve is not repeated."""
 WIDE = ("mixtures-0.5", "gaussians-2")
 """Problems on which the others get all grids that they can take; elsewhere a few tell enough."""

@@ -82,17 +82,16 @@ def fastest_within(rows: list[Row], value: float, R: float) -> Row | None:
 def duels(rows: list[Row], problem: str) -> list[tuple[Row, Row | None, Row | None]]:
     """The best rows of all peers, each with our fastest at least as accurate in value and R.
 
-    Without and with bounds; None where we have none as accurate. Peers that are given R are left
-    out: they solve less.
+    Without and with bounds; None where we have none as accurate. Where newton does not apply all our
+    solvers count. Peers that are given R are left out: they solve less.
     """
     here = solved(rows, problem)
     peers = [row for row in here if not ours(row) and row.get("R_error") is not None]
-
-    def match(series: str, row: Row) -> Row | None:
-        mine = [r for r in here if r["series"] == series]
-        return fastest_within(mine, value_error(row), R_error(row))
-
-    rough = "mfgprox auto, bounds"
-    plain = OWN if any(r["series"] == OWN for r in here) else rough
-    proven = OWN_WITH_BOUNDS if plain == OWN else rough
-    return [(row, match(plain, row), match(proven, row)) for row in front(peers)]
+    smooth = [row for row in here if row["series"] in (OWN, OWN_WITH_BOUNDS)]
+    plain = smooth or [row for row in here if ours(row)]
+    proven = [row for row in plain if row["series"] != OWN]
+    found = []
+    for row in front(peers):
+        goal = value_error(row), R_error(row)
+        found.append((row, fastest_within(plain, *goal), fastest_within(proven, *goal)))
+    return found
