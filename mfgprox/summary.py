@@ -20,7 +20,7 @@ def summary(solution: Solution, output: Path | None, seconds: float) -> str:
         ("grid", f"{size}, epsilon {problem.epsilon:g}, p {problem.p:g}"),
         ("solver", f"{solution.solver}, {_iterations(solution)}, {seconds:.1f} s"),
         ("status", solution.status.value),
-        ("D(P‖Q)", f"{solution.divergence:.8g} ± {solution.divergence_error:.1e}"),
+        ("D(P‖Q)", f"{_digits(solution)} ± {solution.divergence_error:.1e}"),
         ("  transport cost", f"{solution.transport_cost:.8g}"),
         (
             "  information",
@@ -56,8 +56,15 @@ def summary(solution: Solution, output: Path | None, seconds: float) -> str:
     )
 
 
+def _digits(solution: Solution) -> str:
+    """The value with the digits that its error leaves, at least eight."""
+    value, error = abs(solution.divergence), solution.divergence_error
+    known = math.log10(value / error) if 0.0 < error < value < math.inf else 0.0
+    return f"{solution.divergence:.{min(max(8, math.ceil(known) + 1), 15)}g}"
+
+
 def _iterations(solution: Solution) -> str:
-    text = f"{solution.iterations} iterations"
+    text = f"{solution.iterations} iteration" + "s" * (solution.iterations != 1)
     levels = solution.history.get("level")
     if levels is not None and levels.size and levels.max() > levels.min():
         text += f" ({int((levels == levels.max()).sum())} of them on the last grid)"
