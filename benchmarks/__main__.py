@@ -15,6 +15,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"), metavar="DIR")
     parser.add_argument("--draw", action="store_true", help="only redraw what was measured before")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="move the pictures there")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     for name in PARTS if given.part == "all" else (given.part,):
@@ -24,6 +25,8 @@ def main() -> None:
             path = part.run(given.output, given.quick)
         path.with_suffix(".md").write_text(part.table(path))
         for figure in part.plot(path):
+            if given.figures is not None:
+                figure = figure.replace(given.figures / figure.name)
             print(f"drew {figure}")
         print(path.with_suffix(".md").read_text())
 

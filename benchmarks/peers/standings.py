@@ -82,8 +82,8 @@ def fastest_within(rows: list[Row], value: float, R: float) -> Row | None:
 def duels(rows: list[Row], problem: str) -> list[tuple[Row, Row | None, Row | None]]:
     """The best rows of all peers, each with our fastest at least as accurate in value and R.
 
-    Without and with bounds; None where we have none as accurate. Where newton does not apply all our
-    solvers count. Peers that are given R are left out: they solve less.
+    Without and with bounds; None where we have none as accurate. Where newton does not apply, all
+    our solvers count. Peers that are given R are left out: they solve less.
     """
     here = solved(rows, problem)
     peers = [row for row in here if not ours(row) and row.get("R_error") is not None]
