@@ -15,8 +15,8 @@ LONG = 4.0
 """Processor seconds from which a solve is not repeated."""
 WIDE = ("mixtures-0.5", "gaussians-2")
 """Problems on which the others get all grids that they can take; elsewhere a few tell enough."""
-BRIEF = ("gaussians-0.05", "gaussians-0.5", "gaussians-10")
-"""Problems that flatter everybody and get small grids only."""
+BRIEF = ("mixtures-0.05", "mixtures-10", "gaussians-0.05", "gaussians-0.5", "gaussians-10")
+"""Problems on which the others get small grids only."""
 QUICK = ("mixtures-0.5", "gaussians-2", "bumps-2")
 SMALL = 64
 OTHERS: tuple[tuple[str, str, dict[str, Any], tuple[int, ...], tuple[int, ...]], ...] = (
