@@ -17,11 +17,12 @@ from mfgprox.divergence import Proximable
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import Record, Unsuitable
-from mfgprox.solvers.primal_dual.certificate import at_rest, certificate
+from mfgprox.solvers.primal_dual import judge
+from mfgprox.solvers.primal_dual.certificate import certify
 from mfgprox.solvers.primal_dual.discretisation import Discretisation
 from mfgprox.solvers.primal_dual.iteration import Steps, advance, reweight
 from mfgprox.solvers.primal_dual.result import Outcome, assemble
-from mfgprox.solvers.primal_dual.state import State, begin, begin_again, present, refine
+from mfgprox.solvers.primal_dual.state import State, begin, present, refine
 from mfgprox.tolerance import Status, Tolerance
 
 REWEIGHT_COLD = (30, 60, 90, 120)
@@ -34,11 +35,6 @@ the minimiser is extrapolated from grids that must have converged for it."""
 FIRST_CERTIFICATE = {1: 140}
 """On the last grid the minimiser converges later than the value: nothing is certified, and so
 nothing ended, before so many steps on it, by dimension."""
-HOPELESS = 0.2
-"""A start whose discrete gap is a larger share of the value is not used."""
-NEAR = 1e-3
-"""A start serves on the next grid while its relative gap, in units of what a factor of two in width
-makes of its own error there, is no larger."""
 WARM_STEPS = 3
 """Steps from the start on a grid but the last: they halve its gap there."""
 WARM_CERTIFICATES = (2, 4, 7)
@@ -99,7 +95,7 @@ class PrimalDual:
         A start is certified before the first step on each grid.
         """
         if state.start is not None and state.steps == 0:
-            known = self._start_known(problem, state, tolerance)
+            known = judge.first_certificate(problem, state, self.steps, tolerance)
             if known is not None:
                 return known
         d = present(problem, state)
@@ -113,42 +109,9 @@ class PrimalDual:
         if self._due(d, state) if state.last else done:
             primal, dual = certify(d, state, self.steps, self._interval(state.steps))
         stalled = state.last and state.idle >= PATIENCE
-        if done and not state.last and self._start_serves(state, tolerance):
+        if done and not state.last and judge.goes_on(problem, state, self.steps, tolerance):
             refine(problem, state, self.steps)
         return Record(level, state.levels, primal, dual, residual, stalled=stalled)
-
-    def _start_known(self, problem: Problem, state: State, tolerance: Tolerance) -> Record | None:
-        """The certificate of the start on the present grid, where it ends the solve or the use of
-        the start; None to go on from it."""
-        try:
-            primal, dual = certify(present(problem, state), state, self.steps)
-        except FloatingPointError:
-            primal, dual = math.inf, 0.0
-        record = Record(state.level, state.levels, primal, dual)
-        gap = record.gap / primal if primal > 0.0 else 0.0
-        if state.level == 0 and not gap <= HOPELESS:
-            begin_again(problem, state, self.steps, f"its discrete gap is {gap:.0%} of the value")
-            return Record(0, state.levels, residual=math.nan)
-        ends = state.last and tolerance.met(record.gap, record.dual)
-        return record if ends else None
-
-    def _start_serves(self, state: State, tolerance: Tolerance) -> bool:
-        """Whether the next grid may begin: from the start if that is near the optimum here, else
-        once this grid is solved."""
-        if state.start is None:
-            return True
-        assert state.upper is not None and state.lower is not None
-        gap = (state.upper.value - state.lower.value) / abs(state.upper.value or 1.0)
-        near = max(NEAR, 5.0 * tolerance.rtol) * 4.0 ** (state.levels - 1 - state.level)
-        if gap <= near:
-            return True
-        cells = " × ".join(map(str, state.cells[state.level]))
-        state.notes.append(
-            f"the start, {state.start.origin}, served on grids up to {cells} cells only: there its "
-            f"discrete gap was {gap:.1e}"
-        )
-        state.start = None
-        return False
 
     def _wanted(self, d: Discretisation, state: State, cold: bool) -> int:
         """Steps on a grid but the last."""
@@ -184,23 +147,3 @@ class PrimalDual:
         if state.upper is None or state.lower is None:
             certify(d, state, self.steps)
         return assemble(d, state, Outcome(self.name, status, iterations, history))
-
-
-def certify(
-    d: Discretisation, state: State, steps: Steps, interval: int = 0
-) -> tuple[float, float]:
-    """Primal and dual value in the problem's units, the best on this grid so far; interval: steps
-    since the last time."""
-    fresh = state.start is not None and state.steps == 0
-    u = state.start.potential(d) if state.start is not None and fresh else None
-    upper, lower = certificate(d, state.iterate, steps, u)
-    if state.upper is None or state.lower is None:
-        state.upper, state.lower = at_rest(d)
-    better_above = upper.value < state.upper.value
-    better_below = lower.value > state.lower.value
-    if better_above:
-        state.upper = upper
-    if better_below:
-        state.lower = lower
-    state.idle = 0 if better_above or better_below else state.idle + interval
-    return state.upper.value * d.unit, state.lower.value * d.unit

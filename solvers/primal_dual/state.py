@@ -30,7 +30,8 @@ class State:
 
     upper, lower: the best certificates on this grid; values: estimates of the discrete
     values of the grids before; terminals: their terminal potentials (N,); idle: steps since one
-    improved. start: where the grids begin that are not reached from a coarser one.
+    improved. start: where the grids begin that are not reached from a coarser one; trusted: it is
+    known to be near the optimum on the last grid.
     """
 
     cells: list[tuple[int, ...]]
@@ -45,6 +46,7 @@ class State:
     terminals: list[np.ndarray] = field(default_factory=list)
     idle: int = 0
     start: Start | None = None
+    trusted: bool = False
     notes: list[str] = field(default_factory=list)
     discretisation: Discretisation | None = field(default=None, metadata=TRANSIENT)
 
