@@ -78,7 +78,8 @@ def test_neighbours_are_good_starts(solver):
     assert warm.converged
     assert warm.iterations <= 0.6 * cold.iterations
     assert on_last_grid(warm) <= on_last_grid(cold)
-    assert warm.divergence == pytest.approx(cold.divergence, rel=2e-5)
+    # Both differ from the continuous value by the error of second order, 2e-4 here.
+    assert warm.divergence == pytest.approx(cold.divergence, rel=4e-4)
     assert any("at epsilon 2.2" in note for note in warm.notes)
 
 
