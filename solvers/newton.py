@@ -20,6 +20,7 @@ from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import Record, Unsuitable
 from mfgprox.solvers.newton_continuation import REACHED, Continuation, first_epsilon
 from mfgprox.solvers.newton_level import Level, Potential, resampled
+from mfgprox.solvers.newton_line import LineState, NewtonOnTheLine, on_the_line
 from mfgprox.solvers.newton_primal import Competitor, competitor, correction
 from mfgprox.solvers.newton_result import Outcome, solution
 from mfgprox.solvers.newton_search import TRUSTED, better, chi_of, search
@@ -28,8 +29,9 @@ from mfgprox.solvers.newton_state import REFINED_FLOOR, SETTLED, NewtonState
 from mfgprox.tolerance import Status, Tolerance
 
 ACCEPTED = (
-    "newton needs p = 2, an f_divergence with f'(0) = -∞ (kl, reverse-kl, neyman, hellinger, "
-    "jensen-shannon, alpha < 1), and P and Q smooth kinds, positive on the box"
+    "newton needs p = 2, or in one dimension with kl p from 2 to 8; an f_divergence with "
+    "f'(0) = -∞ (kl, reverse-kl, neyman, hellinger, jensen-shannon, alpha < 1); and P and Q smooth "
+    "kinds, positive on the box"
 )
 EFFORT = (0.05, 4, 12)
 """Relative residual of the linear systems, V-cycles, and vectors of GMRES where these fail."""
@@ -60,9 +62,18 @@ class Newton:
                 f"{self.coarsest} and {self.most_steps}"
             )
 
-    def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> NewtonState:
+    @property
+    def on_the_line(self) -> NewtonOnTheLine:
+        """Who solves problems with p > 2."""
+        return NewtonOnTheLine(self.most_steps)
+
+    def init(
+        self, problem: Problem, start: Solution | None, tolerance: Tolerance
+    ) -> NewtonState | LineState:
         """Raises ValueError for problems outside the method."""
         require(problem)
+        if problem.p != 2.0:
+            return self.on_the_line.init(problem, start)
         grids = self.grids(problem.grid)
         if start is None:
             state = NewtonState(0, np.zeros(grids[0].kernel_shape), problem.epsilon)
@@ -92,7 +103,11 @@ class Newton:
             state.floor = min(state.floor, 0.5 * start.contraction)
         return state.work
 
-    def step(self, problem: Problem, state: NewtonState, tolerance: Tolerance) -> Record:
+    def step(
+        self, problem: Problem, state: NewtonState | LineState, tolerance: Tolerance
+    ) -> Record:
+        if isinstance(state, LineState):
+            return self.on_the_line.step(problem, state, tolerance)
         level, levels = self.level(problem, state), len(self.grids(problem.grid))
         here, last = state.level, state.level == levels - 1
         at = Potential(state.chi, state.constant, state.dual)
@@ -212,12 +227,14 @@ class Newton:
     def finish(
         self,
         problem: Problem,
-        state: NewtonState,
+        state: NewtonState | LineState,
         status: Status,
         iterations: int,
         history: dict[str, np.ndarray],
     ) -> Solution:
         """The solution that the state stands for, on the problem's own grid."""
+        if isinstance(state, LineState):
+            return self.on_the_line.finish(problem, state, status, iterations, history)
         grids = self.grids(problem.grid)
         full = state.level == len(grids) - 1 and state.epsilon == problem.epsilon
         if not full:
@@ -238,7 +255,7 @@ class Newton:
 def require(problem: Problem) -> None:
     """Raises ValueError naming what newton accepts if the problem is something else."""
     found = []
-    if problem.p != 2.0:
+    if problem.p != 2.0 and not on_the_line(problem):
         found.append(f"p = {problem.p:g}")
     if np.isfinite(problem.divergence.derivative(np.zeros(1))).all():
         found.append(

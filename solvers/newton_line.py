@@ -1,0 +1,189 @@
+"""Newton's method on the line for p > 2, where the Monge–Ampère form degenerates.
+
+The optimal map is the monotone one whatever p is: the unknown is R, the problem convex, the linear
+systems tridiagonal (`newton_line_level`). Cells are divided by three, so that every centre of the
+problem's own grid is one of the finer grids, until these are fine enough for the values.
+Source: Baptista et al., Proximal optimal transport divergences, (2.4) in one dimension.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from mfgprox.divergence import KullbackLeibler
+from mfgprox.problem import Problem
+from mfgprox.solution import Certificate, Solution
+from mfgprox.solvers.iterate import TRANSIENT, Record
+from mfgprox.solvers.newton_line_level import LineLevel
+from mfgprox.tolerance import Status, Tolerance
+
+LARGEST_P = 8.0
+FINE, FINEST = 1500, 20_000
+"""Cells of the grid that the values are first taken from, and of the last one, at most."""
+SETTLED, NEAR = 1e-8, 1e-4
+"""Share of the mass that the last step moved: on grids with values, and on those before."""
+ROUNDING = 1e-13
+STATEMENT = (
+    "of the static problem with sums over the centres of divided cells: dual_value is that of a "
+    "potential on the whole box, primal_value that of a density moved by its quantiles"
+)
+
+
+@dataclass
+class LineState:
+    """u = log R/Q on a divided grid, and how far the solve has come."""
+
+    division: int
+    """Parts of each cell, a power of three."""
+    u: np.ndarray
+    level: int = 0
+    steps: int = 0
+    """On this grid."""
+    moved: float = math.inf
+    primal: float = math.nan
+    dual: float = math.nan
+    coarser: float = math.nan
+    """The primal value on the grid before, nan on the first one."""
+    settled: bool = False
+    work: LineLevel | None = field(default=None, metadata=TRANSIENT)
+
+
+def on_the_line(problem: Problem) -> bool:
+    """Whether p, the dimension and f are right; P and Q must be smooth and positive besides."""
+    line = problem.grid.dimension == 1 and isinstance(problem.divergence, KullbackLeibler)
+    return line and 2.0 < problem.p <= LARGEST_P
+
+
+@dataclass(frozen=True)
+class NewtonOnTheLine:
+    """Settings."""
+
+    most_steps: int
+
+    def init(self, problem: Problem, start: Solution | None) -> LineState:
+        """From u of another solution on the same box if that is better than R = P and R = Q."""
+        state = LineState(1, np.empty(0))
+        while 3 * _cells(problem, state) < FINE:
+            state.division *= 3
+        level = _level(problem, state)
+        state.u = level.start(_carried(start, problem, level.x)).u
+        return state
+
+    def step(self, problem: Problem, state: LineState, tolerance: Tolerance) -> Record:
+        """A Newton step, and the values or the next grid where it was the last one of its grid."""
+        level, here = _level(problem, state), state.level
+        valued = _cells(problem, state) >= FINE
+        at = level.at(state.u)
+        way = level.direction(at)
+        new = level.search(at, way)
+        at, state.steps, state.moved = new or at, state.steps + 1, way.moved
+        state.u = at.u
+        done = new is not None and way.moved < (SETTLED if valued else NEAR)
+        failed = not done and (new is None or state.steps >= self.most_steps)
+        record = Record(
+            here, here + (1 if valued or failed else 2), residual=way.moved, settled=False
+        )
+        if not (done or failed):
+            return record
+        state.primal, state.dual = level.primal(at), level.dual(at)[0]
+        state.settled = done and valued
+        record = replace(
+            record, primal=state.primal, dual=state.dual, settled=state.settled, stalled=failed
+        )
+        if failed or (valued and tolerance.met(record.gap, state.dual)):
+            return record
+        if valued and 3 * _cells(problem, state) > FINEST:
+            return replace(record, stalled=True)
+        _refine(problem, state, level)
+        return record
+
+    def finish(
+        self,
+        problem: Problem,
+        state: LineState,
+        status: Status,
+        iterations: int,
+        history: dict[str, np.ndarray],
+    ) -> Solution:
+        """The static solution on the problem's own grid. `divergence` is the primal value: its
+        error is the square of that of R, for torn maps too."""
+        level = _level(problem, state)
+        at = level.at(state.u)
+        primal = level.primal(at)
+        dual, conjugate = level.dual(at)
+        own = slice(state.division // 2, None, state.division)
+        epsilon = problem.epsilon
+        U_1 = epsilon * at.u[own]
+        R, _ = problem.divergence.gibbs(U_1, problem.log_Q, epsilon, problem.grid.cell_volume)
+        information = level.information(at)
+        error = abs(primal - dual)
+        if state.settled and math.isfinite(state.coarser):
+            # Second order: the grid before, with cells three times as wide, is off by nine times.
+            error = min(error, 0.25 * abs(primal - state.coarser))
+        return Solution(
+            problem=problem,
+            solver="newton",
+            status=status,
+            iterations=iterations,
+            rho=np.stack([problem.P, R]),
+            U=np.stack([conjugate[own], U_1]),
+            R=R,
+            momentum=(),
+            certificate=Certificate(primal, dual, statement=STATEMENT),
+            divergence=primal,
+            divergence_error=error + ROUNDING * (1.0 + abs(primal)),
+            transport_cost=primal - epsilon * information,
+            information_divergence=information,
+            history=history,
+            notes=_notes(status, state),
+            written_times=np.array([0.0, 1.0]),
+        )
+
+
+def _cells(problem: Problem, state: LineState) -> int:
+    return problem.grid.cells[0] * state.division
+
+
+def _level(problem: Problem, state: LineState) -> LineLevel:
+    """The level that the state stands on."""
+    if state.work is None:
+        grid = problem.grid.with_cells((_cells(problem, state),))
+        state.work = LineLevel(problem if state.division == 1 else problem.on(grid))
+    return state.work
+
+
+def _refine(problem: Problem, state: LineState, level: LineLevel) -> None:
+    spline = CubicSpline(level.x, state.u)
+    state.division, state.level, state.steps = 3 * state.division, state.level + 1, 0
+    state.coarser, state.work, state.settled = state.primal, None, False
+    state.u = spline(_level(problem, state).x)
+
+
+def _carried(start: Solution | None, problem: Problem, x: np.ndarray) -> np.ndarray | None:
+    """U_1/epsilon of another solution at these places; None where that is no use."""
+    if start is None:
+        return None
+    grid, U = start.problem.grid, np.asarray(start.U[-1])
+    same_box = (grid.lower, grid.upper) == (problem.grid.lower, problem.grid.upper)
+    if not same_box or not np.isfinite(U).all():
+        return None
+    return np.asarray(CubicSpline(grid.centers(0), U / problem.epsilon)(x))
+
+
+def _notes(status: Status, state: LineState) -> tuple[str, ...]:
+    if status is Status.CONVERGED:
+        return ()
+    if status is Status.STALLED and state.settled:
+        excess = (state.primal - state.dual) / max(abs(state.dual), 1e-300)
+        return (
+            "Newton's method has nothing left to gain on the finest of its grids; the primal value "
+            f"is {excess:.1e} above the dual one.",
+        )
+    return (
+        "Newton's method had not settled: the potential is unfinished; the optimum lies between "
+        "the dual and the primal value.",
+    )

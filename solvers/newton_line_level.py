@@ -1,0 +1,167 @@
+"""The static problem on the line for one grid: its residual, Newton's step and its values.
+
+The unknown is u = log R/Q = U_1/epsilon in the cells. The monotone map from R to P, S = F_P⁻¹∘F_R
+on the faces, gives U_1 its slope, so that at the optimum of (2.4), for every cost |x - y|^p,
+    epsilon u' = p |S(y) - y|^(p-1) sign(S(y) - y).
+This is the gradient of a convex function of F_R: S is never differentiated, a torn map is a jump of
+F_P⁻¹, and where nothing moves the transport has no curvature, which does no harm.
+Source: Baptista et al., Proximal optimal transport divergences, (2.4), (2.23)-(2.25), Theorem 3.1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_banded
+from scipy.special import logsumexp
+
+from mfgprox.problem import Problem
+from mfgprox.solvers.newton_line_quantiles import LogQuantiles, log_cumulated
+from mfgprox.transform import SplinePotential
+
+LARGEST = 600.0
+"""Of the logarithm of a ratio of masses that the linear system is told."""
+TRUSTED = 0.01
+"""Share of the mass that a step moves below which it is taken without a search."""
+SHORTEST, ARMIJO = 1e-4, 1e-4
+SMALLEST_MASS = 1e-300
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """R on the cells, (n,), and what follows at the n - 1 inner faces."""
+
+    u: np.ndarray
+    log_R: np.ndarray
+    """Logarithm of the masses."""
+    log_side: np.ndarray
+    """Logarithm of the mass on the lighter side of each face."""
+    displacement: np.ndarray
+    """S(y) - y."""
+    log_P: np.ndarray
+    """Logarithm of P at S(y)."""
+    residual: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """Newton's step in u, the slope of the primal value along it, and the mass that it moves."""
+
+    step: np.ndarray
+    slope: float
+    moved: float
+
+
+class LineLevel:
+    """A problem with KL and smooth positive P and Q on its one-dimensional grid."""
+
+    def __init__(self, problem: Problem) -> None:
+        grid = problem.grid
+        self.problem, self.p, self.epsilon = problem, problem.p, problem.epsilon
+        self.x, self.h = grid.centers(0), grid.spacing[0]
+        self.inner = self.x[:-1] + 0.5 * self.h
+        self.log_Q = np.asarray(problem.log_Q, float)
+        self.log_P = np.asarray(problem.log_P, float)
+        self.quantiles = LogQuantiles(self.log_P, self.x, self.h)
+
+    def at(self, u: np.ndarray) -> Point:
+        """The point with R = Q e^u, brought to mass one. FloatingPointError if not finite."""
+        log_R = u + self.log_Q
+        log_R = log_R - logsumexp(log_R)
+        below, above = log_cumulated(log_R)
+        S, log_P = self.quantiles(below[:-1], above[1:])
+        away = S - self.inner
+        slope = self.p * np.sign(away) * np.abs(away) ** (self.p - 1.0)
+        u = log_R - self.log_Q - math.log(self.h)
+        residual = self.epsilon * np.diff(u) - self.h * slope
+        if not np.isfinite(residual).all():
+            raise FloatingPointError("the potential is not finite")
+        return Point(u, log_R, np.minimum(below[:-1], above[1:]), away, log_P, residual)
+
+    def direction(self, at: Point) -> Direction:
+        """Newton's direction.
+
+        Unknown, from left to right: the change of u in a cell, the relative change of F_R at its
+        right face. No digits are lost where R has a valley or a tail.
+        """
+        n, light = at.u.size, np.concatenate([[-np.inf], at.log_side, [-np.inf]])
+        most = np.maximum(np.maximum(light[:-1], light[1:]), at.log_R)
+        curvature = self.p * (self.p - 1.0) * np.abs(at.displacement) ** (self.p - 2.0)
+        pull = self.h * curvature * np.exp(np.minimum(at.log_side - at.log_P, LARGEST))
+        scale = np.maximum(pull, self.epsilon)
+        band, right = np.zeros((3, 2 * n - 1)), np.zeros(2 * n - 1)
+        # F_R grows by R across a cell; epsilon u' is what the displacement asks for.
+        band[1, ::2] = -np.exp(at.log_R - most)
+        band[0, 1::2] = np.exp(at.log_side - most[:-1])
+        band[2, 1::2] = -np.exp(at.log_side - most[1:])
+        band[0, 2::2], band[1, 1::2] = self.epsilon / scale, -pull / scale
+        band[2, :-1:2] = -self.epsilon / scale
+        right[1::2] = -at.residual / scale
+        solved = solve_banded((1, 1), band, right)
+        step, change = solved[::2], solved[1::2]
+        slope = -float((at.residual * change * np.exp(at.log_side)).sum())
+        moved = float((np.exp(at.log_R) * np.abs(step)).sum())
+        if not math.isfinite(moved):
+            raise FloatingPointError("Newton's step is not finite")
+        return Direction(step, slope, moved)
+
+    def search(self, at: Point, way: Direction) -> Point | None:
+        """The longest of the steps 1, ½, ¼, … that lowers the primal value; None if none does."""
+        if way.moved < TRUSTED:
+            return self.at(at.u + way.step)
+        value, length = self.primal(at), 1.0
+        while length > SHORTEST:
+            try:
+                new = self.at(at.u + length * way.step)
+            except FloatingPointError:
+                length *= 0.5
+                continue
+            if self.primal(new) <= value + ARMIJO * length * way.slope:
+                return new
+            length *= 0.5
+        return None
+
+    def start(self, u: np.ndarray | None) -> Point:
+        """R = Q, R = P or R = Q e^u, whichever has the lowest primal value; (2.10)."""
+        starts = [np.zeros_like(self.log_Q), self.log_P - self.log_Q]
+        if u is not None:
+            starts.append(u)
+        return min(map(self.at, starts), key=self.primal)
+
+    def dual(self, at: Point) -> tuple[float, np.ndarray]:
+        """Theorem 3.1 for psi = -epsilon u, and psi^c, (n,), in the gauge E_P[psi^c] = dual.
+
+        psi is the spline through the values, and the minimum is taken over the whole box.
+        """
+        psi = SplinePotential(
+            (-self.epsilon * at.u).reshape(1, 1, -1), self.problem.cost, (1.0, 1.0, self.h)
+        )
+        values = psi.c_transform()[0]
+        value = self.problem.grid.integrate(self.problem.P * values)
+        if not math.isfinite(value):
+            raise FloatingPointError("the dual value is not finite")
+        return value, values
+
+    def primal(self, at: Point) -> float:
+        """W_p^p(P, R) + epsilon KL(R‖Q), to fourth order: e^u Q taken as R at the centres."""
+        R = np.exp(at.log_R) / self.h
+        padded = np.pad(R, 1, mode="edge")
+        bend = (padded[2:] - 2.0 * R + padded[:-2]) * (self.h / 24.0)
+        mass = np.log(np.maximum(self.h * R + bend, SMALLEST_MASS))
+        mass -= logsumexp(mass)
+        lean = (padded[2:] - padded[:-2]) * (self.h / 16.0)
+        below, above = log_cumulated(mass)
+        half = 0.5 * np.exp(mass)
+        left, right = (np.log(np.maximum(half + s * lean, SMALLEST_MASS)) for s in (-1.0, 1.0))
+        S, _ = self.quantiles(
+            np.logaddexp(np.append(-np.inf, below[:-1]), left),
+            np.logaddexp(np.append(above[1:], -np.inf), right),
+        )
+        transport = self.problem.grid.integrate(R * np.abs(S - self.x) ** self.p)
+        return transport + self.epsilon * self.information(at)
+
+    def information(self, at: Point) -> float:
+        """KL(R‖Q)."""
+        return self.problem.grid.integrate(np.exp(at.log_R) * at.u) / self.h
