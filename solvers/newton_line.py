@@ -12,7 +12,6 @@ import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from mfgprox.divergence import KullbackLeibler
 from mfgprox.problem import Problem
@@ -157,10 +156,10 @@ def _level(problem: Problem, state: LineState) -> LineLevel:
 
 
 def _refine(problem: Problem, state: LineState, level: LineLevel) -> None:
-    spline = CubicSpline(level.x, state.u)
     state.division, state.level, state.steps = 3 * state.division, state.level + 1, 0
     state.coarser, state.work, state.settled = state.primal, None, False
-    state.u = spline(_level(problem, state).x)
+    fine = _level(problem, state)
+    state.u = fine.start(np.interp(fine.x, level.x, state.u)).u
 
 
 def _carried(start: Solution | None, problem: Problem, x: np.ndarray) -> np.ndarray | None:
@@ -171,7 +170,7 @@ def _carried(start: Solution | None, problem: Problem, x: np.ndarray) -> np.ndar
     same_box = (grid.lower, grid.upper) == (problem.grid.lower, problem.grid.upper)
     if not same_box or not np.isfinite(U).all():
         return None
-    return np.asarray(CubicSpline(grid.centers(0), U / problem.epsilon)(x))
+    return np.interp(x, grid.centers(0), U / problem.epsilon)
 
 
 def _notes(status: Status, state: LineState) -> tuple[str, ...]:

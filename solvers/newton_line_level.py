@@ -23,9 +23,12 @@ from mfgprox.transform import SplinePotential
 
 LARGEST = 600.0
 """Of the logarithm of a ratio of masses that the linear system is told."""
-TRUSTED = 0.01
-"""Share of the mass that a step moves below which it is taken without a search."""
+TRUSTED, SMALL = 0.01, 1e-5
+"""Share of the mass that a step moves below which it is taken if no part of it lowers the primal
+value, and below which it is taken anyway."""
 SHORTEST, ARMIJO = 1e-4, 1e-4
+TAIL = math.log(1e-12)
+"""Logarithm of a cell's mass up to which a step may multiply it by anything."""
 SMALLEST_MASS = 1e-300
 
 
@@ -109,19 +112,23 @@ class LineLevel:
 
     def search(self, at: Point, way: Direction) -> Point | None:
         """The longest of the steps 1, ½, ¼, … that lowers the primal value; None if none does."""
-        if way.moved < TRUSTED:
-            return self.at(at.u + way.step)
         value, length = self.primal(at), 1.0
-        while length > SHORTEST:
+        while length > SHORTEST and way.moved > SMALL:
             try:
-                new = self.at(at.u + length * way.step)
+                new = self._after(at, length * way.step)
             except FloatingPointError:
                 length *= 0.5
                 continue
             if self.primal(new) <= value + ARMIJO * length * way.slope:
                 return new
             length *= 0.5
-        return None
+        # Near the root the residual and the primal value differ by the discretisation error.
+        return self._after(at, way.step) if way.moved < TRUSTED else None
+
+    def _after(self, at: Point, step: np.ndarray) -> Point:
+        """R grows in proportion to the step, by more only where it stays negligible."""
+        growth = np.maximum(np.log1p(np.maximum(step, 0.0)), np.minimum(step, TAIL - at.log_R))
+        return self.at(at.u + np.where(step > 0.0, growth, step))
 
     def start(self, u: np.ndarray | None) -> Point:
         """R = Q, R = P or R = Q e^u, whichever has the lowest primal value; (2.10)."""
