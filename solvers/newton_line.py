@@ -183,6 +183,6 @@ def _notes(status: Status, state: LineState) -> tuple[str, ...]:
             f"is {excess:.1e} above the dual one.",
         )
     return (
-        "Newton's method had not settled: the potential is unfinished; the optimum lies between "
-        "the dual and the primal value.",
+        "Newton's method had not settled: the potential is unfinished, and its primal value is "
+        "only an upper estimate; use primal-dual where P has deep valleys.",
     )
