@@ -2,21 +2,21 @@
 
 Every psi gives a lower bound, E_P[psi^c] - eps inf_nu {nu + E_Q[f*(-psi/eps - nu)]} <= D, every R
 that P is explicitly transported to an upper one; both close with the error of the discretisation.
-They hold up to the error of their sums over cells, which is estimated and given away.
+They hold up to the errors of their sums over cells, which are estimated and given away.
 Source: Baptista et al., Proximal optimal transport divergences, (2.4), (2.10) and Theorem 3.1.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mfgprox.competitor import Path
 from mfgprox.enclosure import Enclosure
 from mfgprox.problem import Problem
-from mfgprox.quadrature import by_formula
+from mfgprox.quadrature import by_formula, forget_parts
 from mfgprox.rough_bounds import rough_bounds
 from mfgprox.smooth_bounds import smooth_bounds
 
@@ -24,8 +24,11 @@ CLOSE = 1e-5
 """Relative distance of the bounds at which sums over more nodes are not worth their time."""
 ROUGH = 1e-3
 """Relative distance of the bounds above which other potentials and competitors are tried."""
-MOST_DIVIDED = 1 << 22
-"""Nodes of divided cells at most."""
+MOST_NODES = {1: math.inf, 2: 1 << 22, 4: 1 << 20}
+"""Nodes at most, for cells that are divided so many times per axis."""
+EMPTY, FULL = 1e-12, 1e-4
+"""Share of P in the cells at the walls below which the walls do not matter, and from which they
+are what matters."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,10 @@ class Bounds:
     """lower <= D <= upper for the continuous problem on the box, nan for a bound that is missing.
 
     dual_value: the sums behind lower before anything was given away, an estimate of D whose error
-    is quadratic in that of the potential. quadrature: estimated error of the sums, relative to D,
-    already subtracted from lower and added to upper. truncation: what the mass outside the box may
-    be worth in D, in units of the cost, not given away. statement: of which problem, up to what.
+    is quadratic in that of the potential. quadrature: the larger of the estimated errors of the
+    sums, relative to D, which are already subtracted from lower and added to upper. truncation:
+    what the mass outside the box may be worth in D, in units of the cost, not given away.
+    statement: of which problem, up to what.
     """
 
     lower: float
@@ -58,38 +62,64 @@ def continuous_bounds(
     found = _smooth(problem, np.asarray(U_1, float).reshape(problem.grid.shape))
     if found is None or not found.closed(ROUGH):
         found = rough_bounds(problem, U_1, upper=upper, path=path).better(found)
+    forget_parts(problem)
+    if not upper:
+        found = replace(found, upper=math.nan, upper_error=0.0)
+    crossed = found.least > found.most
+    found = found.consistent()
     # psi = 0 proves D >= 0 without any sum.
-    lower, above = max(found.least, 0.0), found.most if upper else math.nan
-    errors = (found.lower_error, found.upper_error if upper else 0.0)
-    scale = max(lower, above if math.isfinite(above) else 0.0, *errors)
-    quadrature = float(max(errors) / scale) if scale > 0.0 else 0.0
-    statement = _statement(problem, quadrature, found.truncation)
+    lower = max(found.least, 0.0)
+    scale = max(lower, found.lower_error, *([found.most, found.upper_error] if upper else []))
+    errors = [e / scale if scale > 0.0 else 0.0 for e in (found.lower_error, found.upper_error)]
+    text = _statement(problem, errors, found.truncation, upper, crossed)
     return Bounds(
-        float(lower), float(above), float(found.lower), quadrature, found.truncation, statement
+        float(lower), float(found.most), float(found.lower), max(errors), found.truncation, text
     )
 
 
 def _smooth(problem: Problem, U_1: np.ndarray) -> Enclosure | None:
-    """By the fast way: over the cells, and over parts of cells where that does not tell enough."""
-    first = smooth_bounds(problem, U_1)
-    if first is None or first.enclosure().closed(CLOSE):
-        return None if first is None else first.enclosure()
-    torn = math.isinf(first.values[0])
-    parts = 4 if torn else 2
-    if problem.P.size * parts**problem.grid.dimension > MOST_DIVIDED:
-        return first.enclosure()
-    finer = smooth_bounds(problem, U_1, parts)
-    return None if finer is None else finer.enclosure(None if torn else first)
+    """By the fast way, with a spline that reflects at the walls where the other one does not do."""
+    wall = np.ones(problem.grid.shape, bool)
+    wall[tuple(slice(1, -1) if n > 2 else slice(None) for n in wall.shape)] = False
+    mass = float(problem.P[wall].sum()) * problem.grid.cell_volume
+    found: Enclosure | None = None
+    for reflecting in (mass > FULL, mass <= FULL) if mass > EMPTY else (False,):
+        other = _refined(problem, U_1, reflecting)
+        found = other if found is None else found if other is None else other.better(found)
+        if found is not None and found.closed(CLOSE):
+            break
+    return found
 
 
-def _statement(problem: Problem, quadrature: float, truncation: float) -> str:
+def _refined(problem: Problem, U_1: np.ndarray, reflecting: bool) -> Enclosure | None:
+    """Over the cells, and over halves and quarters of cells as long as that helps."""
+    coarser, found = None, None
+    for parts, most in MOST_NODES.items():
+        if problem.P.size * parts**problem.grid.dimension > most:
+            break
+        sums = smooth_bounds(problem, U_1, parts, reflecting=reflecting)
+        if sums is None:
+            break
+        found, coarser = sums.enclosure(coarser), sums
+        if found.closed(CLOSE):
+            break
+    return found
+
+
+def _statement(
+    problem: Problem, errors: list[float], truncation: float, upper: bool, crossed: bool
+) -> str:
     averaged = [n for n, d in zip("PQ", problem.densities, strict=True) if not by_formula(d)]
     which = f", {' and '.join(averaged)} constant within each cell" if averaged else ""
+    sides = [f"{errors[0]:.1e}, which has been subtracted from the lower one"]
+    if upper:
+        sides.append(f"{errors[1]:.1e}, which has been added to the upper one")
     text = (
         f"Bounds of the continuous problem on the box{which}, "
-        f"up to an estimated relative quadrature error of {quadrature:.1e}, "
-        "which has been subtracted from the lower and added to the upper one"
+        f"up to an estimated relative quadrature error of {', and of '.join(sides)}"
     )
+    if crossed:
+        text += "; the sums contradicted each other by as much, so that neither was believed"
     if truncation > 0.0:
         text += f"; the mass that the box cuts off may be worth {truncation:.1e} more or less"
     return f"{text}."

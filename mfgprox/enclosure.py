@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,15 @@ class Enclosure:
             return False
         return self.most - self.least <= rtol * max(abs(self.least), abs(self.most))
 
+    def consistent(self) -> Enclosure:
+        """With errors as large as the values prove them to be: a lower value above an upper one is
+        off by their difference, or the upper one is, or both in part."""
+        crossed = self.lower - self.upper
+        if not crossed > 0.0:
+            return self
+        errors = max(self.lower_error, crossed), max(self.upper_error, crossed)
+        return replace(self, lower_error=errors[0], upper_error=errors[1])
+
     def better(self, other: Enclosure | None) -> Enclosure:
         """The better of the two lower and of the two upper bounds."""
         if other is None:
@@ -55,12 +64,14 @@ class Refinable:
     truncation: float
 
     def enclosure(self, coarser: Refinable | None = None) -> Enclosure:
-        """coarser: the same with fewer nodes. How the values changed tells more about the splines
+        """coarser: the same with half as many nodes per axis. No sum is taken to be closer to its
+        integral than to the coarser one; and how the values changed tells more about the splines
         than bounds of what they could do."""
         errors = []
         for k in range(2):
-            splines = self.splines[k]
+            changed = math.inf
             if coarser is not None and math.isfinite(coarser.values[k]):
-                splines = min(splines, abs(self.values[k] - coarser.values[k]))
-            errors.append(self.sums[k] + splines)
+                changed = abs(self.values[k] - coarser.values[k])
+            known = changed if math.isfinite(changed) else 0.0
+            errors.append(max(self.sums[k], known) + min(self.splines[k], changed))
         return Enclosure(self.values[0], errors[0], self.values[1], errors[1], self.truncation)

@@ -7,10 +7,12 @@ samples) are constant within a cell, and that is the problem which their bounds 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mfgprox.density import Density, Mixture, Ring, Uniform, sample
+from mfgprox.density import Density, Mixture, Ring, Uniform
+from mfgprox.density.base import normalised
 from mfgprox.problem import Problem
 
 
@@ -21,17 +23,34 @@ def by_formula(density: Density) -> bool:
     return density.smooth or isinstance(density, (Ring, Uniform))
 
 
-def on_parts(density: Density, log_values: np.ndarray, problem: Problem, parts: int) -> np.ndarray:
-    """Logarithm of a density on the cells divided into `parts` per axis of more than one cell.
+def on_parts(problem: Problem, which: int, parts: int) -> np.ndarray:
+    """Logarithm of P (0) or Q (1) on the cells divided into `parts` per axis of more than one cell.
 
-    log_values: the same on the cells, shaped grid.shape. Mass one on the box.
+    Shaped as a grid of those cells, sum one as on the cells. Sampled once, until `forget_parts`.
     """
+    samples = _SAMPLES.setdefault(problem, {})
+    if (which, parts) not in samples:
+        samples[which, parts] = _sampled(problem, which, parts)
+    return samples[which, parts]
+
+
+_SAMPLES: WeakKeyDictionary[Problem, dict[tuple[int, int], np.ndarray]] = WeakKeyDictionary()
+
+
+def forget_parts(problem: Problem) -> None:
+    """Gives the memory of all divided cells of a problem back."""
+    _SAMPLES.pop(problem, None)
+
+
+def _sampled(problem: Problem, which: int, parts: int) -> np.ndarray:
+    density, log_values = problem.densities[which], problem.samples[which].log_values
     if parts == 1:
         return log_values
     grid = problem.grid
-    divided = tuple(n * parts if n > 1 else n for n in grid.cells)
     if by_formula(density):
-        return sample(density, grid.with_cells(divided)).log_values
+        return normalised(
+            density, grid.with_cells(tuple(n * parts if n > 1 else n for n in grid.cells))
+        )
     for axis, n in enumerate(log_values.shape):
         log_values = np.repeat(log_values, parts if n > 1 else 1, axis=axis)
     return log_values
@@ -51,9 +70,7 @@ class Divided:
 
     @classmethod
     def of(cls, problem: Problem, parts: int) -> Divided:
-        P, Q = problem.densities
-        log_P = on_parts(P, problem.log_P, problem, parts)
-        log_Q = on_parts(Q, problem.log_Q, problem, parts)
+        log_P, log_Q = (on_parts(problem, which, parts) for which in (0, 1))
         shape = tuple(n * parts if n > 1 else 1 for n in problem.grid.kernel_shape)
         mass = np.exp(log_P.reshape(shape))
         volume = problem.grid.cell_volume * log_P.size**-1.0 * problem.P.size
@@ -74,9 +91,8 @@ def centres_of_mass(problem: Problem, which: int = 1) -> np.ndarray:
     density = problem.densities[which]
     if density.smooth or not by_formula(density):
         return offset
-    log_values = (problem.log_P, problem.log_Q)[which]
     split = [m for n in grid.kernel_shape for m in (n, parts if n > 1 else 1)]
-    mass = np.exp(on_parts(density, log_values, problem, parts)).reshape(split)
+    mass = np.exp(on_parts(problem, which, parts)).reshape(split)
     total = mass.sum(axis=(1, 3, 5)).ravel()
     for axis, (n, h) in enumerate(zip(grid.kernel_shape, grid.kernel_spacing, strict=True)):
         if n > 1:
@@ -107,23 +123,6 @@ def edge_error(
                 slope = np.abs(np.gradient(field, h, axis=axis)).ravel()
                 worth += float((mass.ravel() * np.abs(offset[:, axis]) * slope).sum())
     return worth * grid.cell_volume
-
-
-def spread_of_thirds(values: np.ndarray, weight: np.ndarray) -> float:
-    """Estimated error of sum(values)/sum(weight) as a quotient of integrals: how far it spreads
-    over every third cell along each axis, divided by three, as kinks would have it.
-
-    values, weight (…, z, y, x). Halves would not do: in data with a mirror they are equal.
-    """
-    worst = 0.0
-    for axis, n in enumerate(values.shape):
-        if n < 6:
-            continue
-        others = tuple(a for a in range(values.ndim) if a != axis)
-        above, below = (v.sum(axis=others)[: n - n % 3].reshape(-1, 3) for v in (values, weight))
-        thirds = above.sum(axis=0) / below.sum(axis=0)
-        worst = max(worst, float(np.ptp(thirds)) / 3.0)
-    return worst
 
 
 def mean_sixth_differences(values: np.ndarray, weight: np.ndarray) -> list[float]:

@@ -10,7 +10,7 @@ LAYERS = [
     {"grid", "cost", "divergence", "tolerance", "kernels", "atomic", "hdf5", "tree", "audit"},
     {"density"},
     {"problem"},
-    {"solution", "transform", "quadrature", "enclosure"},
+    {"solution", "transform", "quadrature", "enclosure", "centre_sums", "map_images"},
     {"rearrangement", "competitor", "plan", "pushforward"},
     {"smooth_bounds", "rough_bounds"},
     {"certificate", "dynamic"},

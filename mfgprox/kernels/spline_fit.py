@@ -19,6 +19,10 @@ END = np.array([1.0, -6.0, 15.0, -20.0, 15.0, -6.0, 1.0])
 LEAST = 16
 """Cells from which the factors are used; the ends must not touch."""
 SETTLED = 96
+FELT = 56
+"""Cells beyond a wall after which a spline does not feel how it ends: 0.43^FELT < 1e-20."""
+SLOPE_AT_WALL = np.array([-81.0, -139.0, 134.0, 90.0, -5.0, 1.0]) / 384.0
+"""Of the first six coefficients: the slope per cell half a cell before the first centre."""
 
 
 @lru_cache(maxsize=64)
@@ -141,4 +145,30 @@ def spline_coefficients(values: np.ndarray) -> np.ndarray:
     for axis, n in enumerate(values.shape):
         if n > 1:
             values = fit_axis(values, axis)
+    return values
+
+
+@lru_cache(maxsize=32)
+def wall_slope(n: int) -> np.ndarray:
+    """(min(n, FELT) + 4,): coefficients of the spline that is zero at the cell centres, has slope
+    one per cell at the first wall and one vanishing sixth difference there. n >= LEAST."""
+    n = min(n, FELT)
+    m = n + 2 * PAD
+    matrix = np.zeros((m, m))
+    matrix[0, :6], matrix[1, :7] = SLOPE_AT_WALL, END
+    matrix[m - 2, m - 8 : m - 1], matrix[m - 1, m - 7 :] = END, END
+    for i in range(PAD, m - PAD):
+        matrix[i, i - 2 : i + 3] = ROW
+    return np.linalg.solve(matrix, np.eye(m)[0])
+
+
+def reflecting_coefficients(values: np.ndarray) -> np.ndarray:
+    """`spline_coefficients`, but no slope across the walls. Axes of 1 or >= LEAST cells."""
+    for axis, n in enumerate(values.shape):
+        if n > 1:
+            values = fit_axis(values, axis)
+            for lines in (np.moveaxis(values, axis, 0), np.flip(np.moveaxis(values, axis, 0), 0)):
+                slope = sum(s * line for s, line in zip(SLOPE_AT_WALL, lines, strict=False))
+                for i, amount in enumerate(wall_slope(n)):
+                    lines[i] -= amount * slope
     return values
