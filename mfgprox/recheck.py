@@ -38,9 +38,11 @@ def recheck(path: str | Path) -> tuple[str, list[str]]:
     if not solution.momentum:
         lines += ["The file holds no momentum (output.momentum = true), so only psi was judged."]
     smooth = all(sampled.smooth for sampled in solution.problem.samples)
-    return "\n".join(lines), found.contradictions(
-        solution.lower_bound, solution.upper_bound, smooth
-    )
+    low, value, high = solution.lower_bound, solution.divergence, solution.upper_bound
+    against = found.contradictions(low, high, smooth)
+    if value < low or value > high:
+        against.append(f"the value {value:.10g} lies outside of its bounds {low:.10g}, {high:.10g}")
+    return "\n".join(lines), against
 
 
 def recomputed(solution: Solution) -> Recomputed:

@@ -150,7 +150,8 @@ def _solve(
     except Unsuitable as error:
         raise case.error("solver.method", str(error)) from error
     except Interrupted:
-        raise interruption.stopped(f"saved in {where}; continue with --resume") from None
+        saved = f"saved in {where}; continue with --resume"
+        raise interruption.stopped(saved if where.exists() else "nothing is saved yet") from None
 
 
 def _identity(case: Case) -> str:

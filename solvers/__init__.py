@@ -8,7 +8,7 @@ from typing import Any
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.choose import DEFAULT_SOLVER, SOLVERS, make_solver
-from mfgprox.solvers.iterate import Record, Solver, iterate
+from mfgprox.solvers.iterate import Record, Solver, Unsuitable, iterate
 from mfgprox.tolerance import Tolerance
 
 __all__ = ["DEFAULT_SOLVER", "SOLVERS", "make_solver", "solve", "solve_family"]
@@ -66,7 +66,10 @@ def _first(
     if loop.get("progress") is not None:
         return None
     limits = {key: loop[key] for key in ("deadline", "interrupted") if key in loop}
-    return iterate(make_solver(name), problem, tolerance, **limits)
+    try:
+        return iterate(make_solver(name), problem, tolerance, **limits)
+    except Unsuitable as error:
+        raise Unsuitable(f"cannot start from {name}: {error}") from error
 
 
 def solve_family(

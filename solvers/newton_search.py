@@ -46,7 +46,11 @@ def chi_of(start: Solution, level: Level, epsilon: float) -> np.ndarray:
 
 
 def better(level: Level, chi: np.ndarray, epsilon: float) -> np.ndarray:
-    """chi, or zero where that has the larger dual value."""
+    """chi, or zero where that has the larger dual value, or chi one that is not finite."""
     zero = np.zeros(level.shape)
-    values = [level.evaluated(level.normalised(c, epsilon)).dual for c in (chi, zero)]
-    return chi if values[0] > values[1] else zero
+    least = level.evaluated(level.normalised(zero, epsilon)).dual
+    try:
+        found = level.evaluated(level.normalised(chi, epsilon)).dual
+    except FloatingPointError:
+        return zero
+    return chi if found > least else zero

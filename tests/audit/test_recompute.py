@@ -1,6 +1,7 @@
 """The recomputed certificate: what solvers report is confirmed, exact answers are not crossed."""
 
 import ast
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -105,6 +106,8 @@ def test_a_file_is_rechecked(tmp_path):
     assert few.splitlines()[-6:-4] == text.splitlines()[-6:-4]
     without, _ = recheck(solution.save(tmp_path / "without.h5"))
     assert "no momentum" in without
+    elsewhere = replace(solution, divergence=solution.upper_bound + 1.0)
+    assert "outside" in recheck(elsewhere.save(tmp_path / "elsewhere.h5"))[1][0]
 
 
 @lru_cache

@@ -106,6 +106,8 @@ def test_a_start_by_name_is_that_solution():
     assert by_name.iterations < solve(problem, "primal-dual").iterations
     with pytest.raises(ValueError, match="solver must be one of"):
         solve(problem, start="simplex")
+    with pytest.raises(Unsuitable, match=r"cannot start from newton: .* p = 1\.5"):
+        solve(gaussians(p=1.5), "primal-dual", start="newton")
 
 
 def test_a_family_does_not_depend_on_its_order():
