@@ -147,7 +147,8 @@ class Newton:
             if torn or not (done or near or (there and not last and way.residual < TRUSTED)):
                 self._continue(problem, state, level, small)
             elif last:
-                state.settled = near
+                # psi = 0 proves D >= 0: a negative value is no maximum, however small the step.
+                state.settled = near and new.dual > -NEAR * max(1.0, problem.epsilon)
                 return self._certify(state, level, new, tolerance, levels)
             else:
                 torn = not smooth and state.clamped > FADES * state.folded
