@@ -29,10 +29,10 @@ class Enclosure:
         return self.upper + self.upper_error
 
     def closed(self, rtol: float) -> bool:
-        """Whether the bounds are that close to each other; not if one is missing."""
+        """Whether the bounds are that close to each other; not if one is missing or they cross."""
         if not math.isfinite(self.least):
             return False
-        return self.most - self.least <= rtol * max(abs(self.least), abs(self.most))
+        return 0.0 <= self.most - self.least <= rtol * max(abs(self.least), abs(self.most))
 
     def consistent(self) -> Enclosure:
         """With errors as large as the values prove them to be: a lower value above an upper one is
@@ -40,15 +40,18 @@ class Enclosure:
         crossed = self.lower - self.upper
         if not crossed > 0.0:
             return self
-        errors = max(self.lower_error, crossed), max(self.upper_error, crossed)
-        return replace(self, lower_error=errors[0], upper_error=errors[1])
+        return replace(
+            self,
+            lower_error=self.lower_error + crossed,
+            upper_error=self.upper_error + crossed,
+        )
 
     def better(self, other: Enclosure | None) -> Enclosure:
         """The better of the two lower and of the two upper bounds."""
         if other is None:
             return self
         low = self if self.least >= other.least else other
-        above = [e for e in (self, other) if not math.isnan(e.most)]
+        above = [e for e in (self, other) if math.isfinite(e.most)]
         high = min(above, key=lambda e: e.most) if above else self
         return Enclosure(low.lower, low.lower_error, high.upper, high.upper_error, low.truncation)
 

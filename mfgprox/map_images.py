@@ -49,8 +49,8 @@ def images(
 ) -> Images:  # fmt: skip
     """Images of the centres `nodes` of cells divided into `parts` per axis.
 
-    psi, log_Q: coefficients of quintic splines; start (nz, ny, nx): flat index of the centre where
-    the minimum over centres is attained, for each cell.
+    psi, log_Q: coefficients of quintic splines, log_Q on the divided cells; start (nz, ny, nx):
+    flat index of the centre where the minimum over centres is attained, for each cell.
     """
     grid = problem.grid
     cells = np.array(grid.kernel_shape[::-1])
@@ -64,8 +64,8 @@ def images(
         places = _minimisers(psi, start, part, index // sub, sub, h, transform)
         source = np.empty_like(places)
         over(
-            log_densities, part.size, 20 * part.size, places, psi, log_Q, h, cells, source, log_det,
-            log_Q_there, stretch,
+            log_densities, part.size, 20 * part.size, places, psi, log_Q, sub, h, cells, source,
+            log_det, log_Q_there, stretch,
         )  # fmt: skip
         x = (index + 0.5) / sub - 0.5
         moved[:] = ((h * (places - x)) ** 2).sum(axis=1)

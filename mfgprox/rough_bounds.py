@@ -108,7 +108,7 @@ def _without_ridges(problem: Problem, best: _Evaluated) -> _Evaluated:
     the height h times the jump of the slope, which catches what starts between the cells.
     """
     grid, R = problem.grid, best.R(problem)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         below = np.clip(np.log(RIDGE * R.max() / R) / RAMP, 0.0, 1.0)
     height = problem.cost.steepest(grid.diameter / 2.0) * max(grid.spacing)
     ridge = height * below**2 * (3.0 - 2.0 * below)

@@ -9,29 +9,22 @@ Source: Baptista et al., Proximal optimal transport divergences, (2.4), (2.23), 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from mfgprox.centre_sums import CentreSums
 from mfgprox.enclosure import Refinable
-from mfgprox.kernels.spline_fit import LEAST, reflecting_coefficients, spline_coefficients
-from mfgprox.map_images import Images, images
+from mfgprox.kernels.spline_fit import LEAST, SLOPE_AT_WALL
 from mfgprox.problem import Problem
-from mfgprox.quadrature import cut_off_worth, mean_sixth_differences, on_parts
-from mfgprox.transform import c_transform, lines_at
+from mfgprox.quadrature import cut_off_worth, mean_sixth_differences
+from mfgprox.smooth_sums import SmoothSums
+from mfgprox.transform import lines_at
 
-NEGLIGIBLE = 1e-14
-"""Share of the largest P below which a cell is left out of the sums."""
 VALUE, CURVATURE = 1e-4, 1.4e-3
 """Of a quintic spline, in sixth differences of the data: largest error of a value, mean error over
 a cell included, and of a second derivative times the squared spacing (Euler polynomials)."""
 ROUNDING = 1e-14
 FOLDED, MOST_FOLDED = 1e-6, 0.01
 """Mass at walls or where the map folds from which it counts as torn, and as no map at all."""
-WALL_SLOPE = np.array([-71.0, 141.0, -93.0, 23.0]) / 24.0
-"""The slope half a cell before the first of four values, of the cubic through them."""
 
 
 def smooth_bounds(
@@ -48,120 +41,29 @@ def smooth_bounds(
         return None
     if reflecting and any(1 < n < LEAST for n in problem.grid.shape):
         return None
-    sums = _Sums.of(problem, -np.ascontiguousarray(U_1, float), parts, reflecting)
+    sums = SmoothSums.of(problem, -np.ascontiguousarray(U_1, float), parts, reflecting)
     folded = float(sums.weight[sums.images.stays].sum())
     return _enclosed(sums, folded > FOLDED) if folded <= MOST_FOLDED else None
 
 
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """What is summed over, all on the divided cells but psi: how P and Q are summed, log_P, log_Q
-    with integrals of one, volume of a part; psi and its spline."""
-
-    problem: Problem
-    parts: int
-    reflecting: bool
-    psi: np.ndarray
-    coefficients: np.ndarray
-    over_P: CentreSums
-    over_Q: CentreSums
-    log_P: np.ndarray
-    log_Q: np.ndarray
-    volume: float
-
-    @classmethod
-    def of(cls, problem: Problem, psi: np.ndarray, parts: int, reflecting: bool) -> _Sums:
-        (over_P, log_P), (over_Q, log_Q) = (_normalised(problem, which, parts) for which in (0, 1))
-        volume = problem.grid.cell_volume * problem.P.size / log_P.size
-        fit = reflecting_coefficients if reflecting else spline_coefficients
-        coefficients = fit(psi.reshape(problem.grid.kernel_shape))
-        return cls(
-            problem, parts, reflecting, psi, coefficients, over_P, over_Q, log_P, log_Q, volume
-        )
-
-    @cached_property
-    def P(self) -> np.ndarray:
-        """Masses, sum one."""
-        return self.over_P.integrand(np.exp(self.log_P)) * self.volume
-
-    @cached_property
-    def nodes(self) -> np.ndarray:
-        P = self.P.ravel()
-        return np.flatnonzero(NEGLIGIBLE * P.max() < P)
-
-    @cached_property
-    def weight(self) -> np.ndarray:
-        """Shares of the nodes in the mass."""
-        weight = self.P.ravel()[self.nodes]
-        return weight / weight.sum()
-
-    @cached_property
-    def U(self) -> np.ndarray:
-        """-psi on the divided cells."""
-        if self.parts == 1:
-            return -self.psi
-        shape = self.problem.grid.kernel_shape
-        divided = tuple(n * self.parts if n > 1 else 1 for n in shape)
-        return -lines_at(self.coefficients, shape, divided).reshape(self.log_P.shape)
-
-    @cached_property
-    def images(self) -> Images:
-        grid = self.problem.grid
-        shape = grid.kernel_shape
-        log_Q = spline_coefficients(_normalised(self.problem, 1, 1)[1].reshape(shape))
-        _, start = c_transform(self.psi.reshape(shape), self.problem.cost, grid.kernel_spacing)
-        return images(self.problem, self.coefficients, log_Q, start, self.nodes, self.parts)
-
-    @cached_property
-    def gibbs(self) -> tuple[np.ndarray, float]:
-        """R on the parts, and the Gibbs term."""
-        weights = self.over_Q.log_weights(self.log_Q.shape)
-        problem = self.problem
-        R, value = problem.divergence.gibbs(
-            self.U, self.log_Q + weights, problem.epsilon, self.volume
-        )
-        return R * np.exp(-weights), value
-
-    def spread(self, values: np.ndarray) -> float:
-        """Estimated error of the mean of values (nodes,)."""
-        P = np.exp(self.log_P)
-        dense = np.zeros(P.shape)
-        dense.ravel()[self.nodes] = P.ravel()[self.nodes] * values
-        return self.over_P.spread(dense, P)
-
-
-def _normalised(problem: Problem, which: int, parts: int) -> tuple[CentreSums, np.ndarray]:
-    """P (0) or Q (1) on the divided cells: how to sum it, its logarithm, its integral one."""
-    log_values = on_parts(problem, which, parts)
-    volume = problem.grid.cell_volume * problem.P.size / log_values.size
-    density = np.exp(log_values)
-    sums = CentreSums.of(density)
-    return sums, log_values - math.log(float(sums.integrand(density).sum()) * volume)
-
-
-def _enclosed(sums: _Sums, torn: bool) -> Refinable:
+def _enclosed(sums: SmoothSums, torn: bool) -> Refinable:
     problem, weight, found = sums.problem, sums.weight, sums.images
     grid, epsilon = problem.grid, problem.epsilon
     R, gibbs = sums.gibbs
     transported = float((weight * found.transform).sum())
-    price = _price(sums)
-    upper = float((weight * price).sum())
+    upper, upper_error = _upper(sums)
     # What the splines do between their nodes.
     own_R, _ = problem.divergence.gibbs(-sums.psi, problem.log_Q, epsilon, grid.cell_volume)
     bend = mean_sixth_differences(sums.psi, own_R)
-    bend_of_Q = mean_sixth_differences(problem.log_Q, own_R)
     curvature = sum(b / h**2 for b, h in zip(bend, grid.spacing[::-1], strict=True))
     stretch = float((weight * found.stretch).sum())
-    splines = (
-        VALUE * sum(bend),
-        epsilon * (CURVATURE * 0.5 * stretch * curvature + VALUE * sum(bend_of_Q)),
-    )
-    noise = _noise(sums, abs(transported) + abs(gibbs) + abs(upper))
+    splines = VALUE * sum(bend), epsilon * CURVATURE * 0.5 * stretch * curvature
+    noise = _noise(sums, abs(transported) + abs(gibbs) + abs(np.nan_to_num(upper)))
     spread = (
         sums.spread(found.transform)
         + epsilon * sums.over_Q.spread(_legendre(sums, R), np.exp(sums.log_Q))
         + float(weight[found.stays].sum()) * sum(h * h for h in grid.spacing),
-        sums.spread(price) + _beyond_the_walls(sums, price),
+        upper_error,
     )
     return Refinable(
         (-math.inf if torn else transported - gibbs, upper),
@@ -171,7 +73,7 @@ def _enclosed(sums: _Sums, torn: bool) -> Refinable:
     )
 
 
-def _noise(sums: _Sums, size: float) -> float:
+def _noise(sums: SmoothSums, size: float) -> float:
     """Rounding, and the mass of the cells that were left out."""
     left_out = max(1.0 - float(sums.P.ravel()[sums.nodes].sum()), 0.0)
     logarithms = np.abs(sums.log_P.ravel()[sums.nodes]) + np.abs(sums.images.log_Q)
@@ -179,8 +81,50 @@ def _noise(sums: _Sums, size: float) -> float:
     return left_out * sums.problem.grid.diameter**2 + ROUNDING * rounding
 
 
-def _beyond_the_walls(sums: _Sums, price: np.ndarray) -> float:
-    """What the mass next to the walls that T would move out of the box costs at most.
+def _upper(sums: SmoothSums) -> tuple[float, float]:
+    """The value of R = T_#P, and the estimated error of its sums; nan and 0 if there is none."""
+    problem, found = sums.problem, sums.images
+    everywhere, log_r = sums.cost_of_nothing, _log_ratio(sums)
+    base = everywhere if math.isfinite(everywhere) else 0.0
+    price = problem.epsilon * _f_per_mass(problem, log_r, base)
+    price += np.where(found.stays, 0.0, found.moved)
+    outside, furthest = _beyond_the_walls(sums), problem.grid.diameter**2
+    error = 0.0
+    if math.isinf(everywhere):
+        missing = _missing(sums, log_r)
+        if missing > MOST_FOLDED:
+            return math.nan, 0.0
+        price[found.stays] = 0.0
+        error += missing * (furthest + _alone(problem, missing))
+    if outside > 0.0:
+        size = float((sums.weight * np.abs(price)).sum()) + problem.epsilon
+        error += outside * (furthest + _alone(problem, outside) + size)
+    log_Q = VALUE * sum(mean_sixth_differences(sums.log_Q, sums.gibbs[0]))
+    value = float((sums.weight * price).sum()) + problem.epsilon * base
+    return value, error + sums.spread(price) + problem.epsilon * log_Q
+
+
+def _missing(sums: SmoothSums, log_r: np.ndarray) -> float:
+    """Share of Q where R = 0, and of P that stays.
+
+    If f(0) = ∞, a share δ of R like this becomes a multiple of Q: with r = R/Q elsewhere,
+    D_f((1-δ) R + δ Q‖Q) <= (1-δ) E_Q[f(r); r > 0] + δ f(δ).
+    """
+    moves = ~sums.images.stays
+    with np.errstate(over="ignore"):
+        covered = float((sums.weight[moves] * np.exp(-log_r[moves])).sum())
+    return max(abs(1.0 - covered) + float(sums.weight[~moves].sum()), ROUNDING)
+
+
+def _alone(problem: Problem, share: float) -> float:
+    """eps f(r)/r or eps f(1/r), the larger, where a small share of R or of Q has r = 1/share."""
+    r = np.array([1.0 / share, share])
+    costs = np.abs(problem.divergence.f(r)) / np.array([r[0], 1.0])
+    return problem.epsilon * float(costs.max() if math.isfinite(costs.max()) else costs.min())
+
+
+def _beyond_the_walls(sums: SmoothSums) -> float:
+    """The mass next to the walls that T would move out of the box.
 
     A slope of psi towards a wall moves a strip of half that width beyond it; the centres do not
     see strips of less than half a cell.
@@ -188,19 +132,23 @@ def _beyond_the_walls(sums: _Sums, price: np.ndarray) -> float:
     if sums.reflecting:
         return 0.0
     grid, mass = sums.problem.grid, 0.0
-    P = np.exp(sums.problem.log_P)
-    for axis, (n, h) in enumerate(zip(grid.shape, grid.spacing[::-1], strict=True)):
-        for line in (slice(None), slice(None, None, -1)) if n > 3 else ():
-            pick = (slice(None),) * axis + (line,)
-            psi, face = np.moveaxis(sums.psi[pick], axis, 0)[:4], np.moveaxis(P[pick], axis, 0)[0]
-            inwards = np.tensordot(WALL_SLOPE, psi, 1) / h
+    P = np.exp(sums.problem.log_P).reshape(grid.kernel_shape)
+    for axis, (n, h) in enumerate(zip(grid.kernel_shape, grid.kernel_spacing, strict=True)):
+        if n == 1:
+            continue
+        cells = tuple(1 if a == axis else m for a, m in enumerate(grid.kernel_shape))
+        for far in (False, True):
+            lines, face = (np.moveaxis(v, axis, 0) for v in (sums.coefficients, P))
+            lines, face = (v[::-1] for v in (lines, face)) if far else (lines, face)
+            slope = sum(s * line for s, line in zip(SLOPE_AT_WALL, lines, strict=False))
+            inwards = lines_at(np.expand_dims(slope, axis), cells, cells) / h
             strip = np.clip(-0.5 * inwards, 0.0, 0.5 * h)
-            mass += float((strip * face).sum()) * grid.cell_volume / h
-    return mass * (grid.diameter**2 + float(np.abs(price).max()))
+            mass += float((strip * np.expand_dims(face[0], axis)).sum()) * grid.cell_volume / h
+    return mass
 
 
-def _price(sums: _Sums) -> np.ndarray:
-    """What each node adds to the value of R = T_#P, per mass.
+def _log_ratio(sums: SmoothSums) -> np.ndarray:
+    """Logarithm of R/Q at the images of the nodes.
 
     The little mass without a density of its image stays where it is: with its share δ,
     D_f((1-δ) A + δ B‖Q) <= (1-δ) D_f(A‖Q) + δ D_f(B‖Q).
@@ -209,23 +157,22 @@ def _price(sums: _Sums) -> np.ndarray:
     log_P = sums.log_P.ravel()[sums.nodes]
     share = float(sums.weight[stays].sum())
     log_r = log_P + found.log_det - found.log_Q - math.log1p(-share)
-    moved = found.moved
     if share > 0.0:
         log_Q = sums.log_Q.ravel()[sums.nodes]
         log_r[stays] = (log_P - log_Q)[stays] - math.log(share)
-        moved = np.where(stays, 0.0, moved)
-    return moved + sums.problem.epsilon * _f_per_mass(sums.problem, log_r)
+    return log_r
 
 
-def _f_per_mass(problem: Problem, log_r: np.ndarray) -> np.ndarray:
-    """f(r)/r: what mass costs where it has r times the density of Q."""
+def _f_per_mass(problem: Problem, log_r: np.ndarray, base: float) -> np.ndarray:
+    """(f(r) - base)/r: what mass costs where it has r times the density of Q, if base = f(0) is
+    paid for all of Q, wherever R is."""
     if problem.divergence.name == "kl":
         return log_r
     r = np.exp(np.clip(log_r, -600.0, 600.0))
-    return problem.divergence.f(r) / r
+    return (problem.divergence.f(r) - base) / r
 
 
-def _legendre(sums: _Sums, R: np.ndarray) -> np.ndarray:
+def _legendre(sums: SmoothSums, R: np.ndarray) -> np.ndarray:
     """Q f*(f'(R/Q)), up to a multiple of Q: what the Gibbs term sums."""
     divergence = sums.problem.divergence
     if divergence.name == "kl":

@@ -14,13 +14,15 @@ from mfgprox.kernels.quintic import jet, six, spline_weights
 
 
 @njit(cache=True, nogil=True)
-def log_densities(first, last, places, psi, log_Q, h, n, source, log_det, log_Q_there, stretch):
+def log_densities(
+    first, last, places, psi, log_Q, sub, h, n, source, log_det, log_Q_there, stretch
+):
     """log det DS and log Q at the places first to last, and by how much T stretches at most.
 
-    places (m, 3); psi, log_Q: coefficients of quintic splines; h, n (3,): widths and numbers of
-    cells. Written: source (m, 3), S of the places; and (m,): log_det, -inf on the walls of the box
-    and where S is not monotone: there the map has no density; log_Q_there; stretch, the trace of
-    DT, where there is one.
+    places (m, 3); psi, log_Q: coefficients of quintic splines, log_Q on cells divided sub (3,)
+    times; h, n (3,): widths and numbers of cells. Written: source (m, 3), S of the places; and
+    (m,): log_det, -inf on the walls of the box and where S is not monotone: there the map has no
+    density; log_Q_there; stretch, the trace of DT, where there is one.
     """
     w = np.empty((3, 3, 6))
     for k in range(first, last):
@@ -46,9 +48,9 @@ def log_densities(first, last, places, psi, log_Q, h, n, source, log_det, log_Q_
         if a > 0.0 and minor > 0.0 and det > 0.0 and not wall:
             log_det[k] = np.log(det)
             stretch[k] = (minor + a * c - e * e + b * c - f * f) / det
-        ix = spline_weights(ux, n[0], w[0])
-        iy = spline_weights(uy, n[1], w[1])
-        iz = spline_weights(uz, n[2], w[2])
+        ix = spline_weights((ux + 0.5) * sub[0] - 0.5, n[0] * sub[0], w[0])
+        iy = spline_weights((uy + 0.5) * sub[1] - 0.5, n[1] * sub[1], w[1])
+        iz = spline_weights((uz + 0.5) * sub[2] - 0.5, n[2] * sub[2], w[2])
         total = 0.0
         for i in range(6 if n[2] > 1 else 1):
             for j in range(6 if n[1] > 1 else 1):
