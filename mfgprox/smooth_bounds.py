@@ -95,7 +95,7 @@ def _upper(sums: SmoothSums) -> tuple[float, float]:
         if missing > MOST_FOLDED:
             return math.nan, 0.0
         price[found.stays] = 0.0
-        error += missing * (furthest + _alone(problem, missing))
+        error += missing * (_scattered(problem) + _alone(problem, missing))
     if outside > 0.0:
         size = float((sums.weight * np.abs(price)).sum()) + problem.epsilon
         error += outside * (furthest + _alone(problem, outside) + size)
@@ -108,12 +108,22 @@ def _missing(sums: SmoothSums, log_r: np.ndarray) -> float:
     """Share of Q where R = 0, and of P that stays.
 
     If f(0) = ∞, a share δ of R like this becomes a multiple of Q: with r = R/Q elsewhere,
-    D_f((1-δ) R + δ Q‖Q) <= (1-δ) E_Q[f(r); r > 0] + δ f(δ).
+    D_f((1-δ) R + δ Q‖Q) <= (1-δ) E_Q[f(r); r > 0] + δ f(δ), and W_2² is convex as well.
     """
     moves = ~sums.images.stays
     with np.errstate(over="ignore"):
         covered = float((sums.weight[moves] * np.exp(-log_r[moves])).sum())
     return max(abs(1.0 - covered) + float(sums.weight[~moves].sum()), ROUNDING)
+
+
+def _scattered(problem: Problem) -> float:
+    """E|x - y|² of x from P and y from Q, independent: what P becoming Q costs at most."""
+    grid, cost = problem.grid, 0.0
+    for x in grid.coordinates():
+        means = [grid.integrate(density * x) for density in (problem.P, problem.Q)]
+        squares = [grid.integrate(density * x**2) for density in (problem.P, problem.Q)]
+        cost += sum(squares) - 2.0 * means[0] * means[1]
+    return cost
 
 
 def _alone(problem: Problem, share: float) -> float:
