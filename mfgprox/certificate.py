@@ -20,8 +20,9 @@ from mfgprox.quadrature import by_formula, forget_parts
 from mfgprox.rough_bounds import rough_bounds
 from mfgprox.smooth_bounds import smooth_bounds
 
-CLOSE = 1e-5
-"""Relative distance of the bounds at which sums over more nodes are not worth their time."""
+CLOSE = {1: 1e-5, 2: 1e-5, 3: 1e-4}
+"""Relative distance of the bounds, by dimension, at which sums over more nodes are not worth their
+time: twice as many per axis are eight times as many in space, of 216 coefficients each."""
 ROUGH = 1e-3
 """Relative distance of the bounds above which other potentials and competitors are tried."""
 MOST_NODES = {1: math.inf, 2: 1 << 22, 4: 1 << 20}
@@ -86,7 +87,7 @@ def _smooth(problem: Problem, U_1: np.ndarray) -> Enclosure | None:
     for reflecting in (mass > FULL, mass <= FULL) if mass > EMPTY else (False,):
         other = _refined(problem, U_1, reflecting)
         found = other if found is None else found if other is None else other.better(found)
-        if found is not None and found.closed(CLOSE):
+        if found is not None and found.closed(CLOSE[problem.grid.dimension]):
             break
     return found
 
@@ -101,7 +102,7 @@ def _refined(problem: Problem, U_1: np.ndarray, reflecting: bool) -> Enclosure |
         if sums is None:
             break
         found, coarser = sums.enclosure(coarser), sums
-        if found.closed(CLOSE):
+        if found.closed(CLOSE[problem.grid.dimension]):
             break
     return found
 
