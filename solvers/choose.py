@@ -13,6 +13,7 @@ SOLVERS = {
     "newton": ("newton", "Newton"),
     "primal-dual": ("primal_dual", "PrimalDual"),
     "fictitious-play": ("fictitious_play", "FictitiousPlay"),
+    "back-and-forth": ("back_and_forth", "BackAndForth"),
 }
 DEFAULT_SOLVER = "auto"
 

@@ -27,6 +27,7 @@ class Arrays:
 
 ARRAYS = {
     "newton": Arrays((100, 28, 130), (5, 7, 6)),
+    "back-and-forth": Arrays((1000, 500, 1000), (5, 7, 6)),
     "primal-dual": Arrays((100, 60, 130), (30, 36, 44)),
     "fictitious-play": Arrays((100, 60, 130), (8, 8, 9)),
 }
@@ -63,7 +64,7 @@ def time_levels(settings: CaseSettings) -> int:
         edges = [b - a for a, b in zip(grid.lower, grid.upper, strict=True)]
         rate = sum((n / edge) ** 2 for n, edge in zip(grid.cells, edges, strict=True))
         return math.ceil(math.sqrt(2.0 * rate) * math.hypot(*edges)) + 1
-    if method == "newton" and not settings.output.path:
+    if method in ("newton", "back-and-forth") and not settings.output.path:
         return 2
     return grid.time_steps + 1
 

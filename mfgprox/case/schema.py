@@ -12,13 +12,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mfgprox.case.accept import Lengths, PerAxis, Rows, accept, as_tuple, one_of
 
-SOLVER_METHODS: tuple[str, ...] = ("auto", "newton", "primal-dual", "fictitious-play")
+SOLVER_METHODS: tuple[str, ...] = (
+    "auto", "newton", "primal-dual", "fictitious-play", "back-and-forth",
+)  # fmt: skip
 """Names that `mfgprox.solvers.SOLVERS` knows; listed here since that table needs the compiler."""
-LATER_METHODS = ("back-and-forth", "semi-discrete")
+LATER_METHODS = ("semi-discrete",)
 SOLVER_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "auto": {},
     "newton": {},
     "primal-dual": {},
+    "back-and-forth": {},
     "fictitious-play": {"update": ("newton", "line-search", "classical")},
 }
 """What `solver.options` may hold: for each method the fields of its class, and their values."""

@@ -1,0 +1,193 @@
+"""A potential on the lattice and the plan that it defines, with all that Newton's method needs.
+
+Every source x spreads its mass over the targets y in proportion to exp(-slack / blur(x)), with
+slack = c(x, y) - psi(y) - psi^c(x). This plan is optimal for its R at the price blur(x) for its
+entropy: a lattice problem whose dual value J is concave and smooth in psi.
+Source: Baptista et al., Proximal optimal transport divergences, (2.4) and Theorem 3.1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sparse
+
+from mfgprox.kernels.active_pairs import active_pairs
+from mfgprox.kernels.threads import over
+from mfgprox.solvers.back_and_forth.lattice import Lattice
+from mfgprox.solvers.back_and_forth.multigrid import Laplacian, Multigrid, solved
+
+LIMITS = np.array([9.0, 40.0, 4.0])
+"""Slack in units of the blur up to which any pair counts, and up to which those count that matter
+to their target; the logarithm of how much they matter."""
+MARGIN, MOST_MARGIN = {1: 4, 2: 3, 3: 2}, 12
+"""Cells around a minimiser, for a blur of one cell; and where cells are uneven."""
+ACCURACY, MOST_CYCLES = 1e-2, 100
+FLOOR = -LIMITS[1]
+"""Logarithm of a share of R below which a target counts as without mass."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The plan of psi. dual: J; flat arrays over the cells unless said.
+
+    psi: masked; phi, argmin (nz, ny, nx): psi^c over the lattice; R: masses that psi asks for, by
+    Theorem 3.1; delivered: masses that the plan makes of P. starts, targets, mass: the plan by
+    sources, as in a compressed sparse row matrix. cost: of the plan; entropy: what its blur costs.
+    """
+
+    psi: np.ndarray
+    phi: np.ndarray
+    argmin: np.ndarray
+    R: np.ndarray
+    delivered: np.ndarray
+    starts: np.ndarray
+    targets: np.ndarray
+    mass: np.ndarray
+    dual: float
+    cost: float
+    entropy: float
+
+    @classmethod
+    def of(cls, lattice: Lattice, psi: np.ndarray, blur: np.ndarray) -> Plan:
+        """Raises FloatingPointError where psi is not finite on the targets."""
+        psi = lattice.masked(psi)
+        if not np.isfinite(psi[lattice.cells]).all():
+            raise FloatingPointError("the potential is not finite")
+        phi, argmin = lattice.transform(psi)
+        R, gibbs = lattice.marginal(psi)
+        starts, targets, slack = _pairs(lattice, psi, phi, argmin, R, blur)
+        count = np.diff(starts)
+        weight = np.exp(-slack / np.repeat(blur, count))
+        total = np.add.reduceat(weight, starts[:-1])
+        mass = weight * np.repeat(lattice.mass / total, count)
+        free = phi.ravel()[lattice.sources] - blur * (np.log(total) - lattice.log_width)
+        transported = float((lattice.mass * free).sum())
+        here = np.repeat(phi.ravel()[lattice.sources], count) + slack + psi[targets]
+        cost = float((mass * here).sum())
+        delivered = np.bincount(targets, weights=mass, minlength=psi.size)
+        entropy = transported - cost + float((mass * psi[targets]).sum())
+        return cls(
+            psi,
+            phi,
+            argmin,
+            R,
+            delivered,
+            starts,
+            targets,
+            mass,
+            transported - gibbs,
+            cost,
+            entropy,
+        )
+
+    def gradient(self, lattice: Lattice) -> np.ndarray:
+        """Of J in psi, on the unknowns."""
+        return _on_unknowns(lattice, self.R) - _on_unknowns(lattice, self.delivered)
+
+    def primal(self, lattice: Lattice) -> float:
+        """Value of the plan and of the R that it makes; not below J."""
+        information = lattice.information(self.delivered)
+        return self.cost + self.entropy + lattice.epsilon * information
+
+    def sharp_dual(self, lattice: Lattice) -> float:
+        """The dual value without blur: a lower bound of the lattice problem without entropy."""
+        _, gibbs = lattice.marginal(self.psi)
+        return float((lattice.mass * self.phi.ravel()[lattice.sources]).sum()) - gibbs
+
+    def direction(self, lattice: Lattice, blur: np.ndarray) -> tuple[np.ndarray, float]:
+        """Newton's step in psi, flat, and its slope.
+
+        The Hessian of J is that of the transport, a graph Laplacian of targets that share sources,
+        and that of the marginal. Where R is yet to arrive, mass will grow exponentially with psi:
+        the logarithmic mean of both masses stands for that.
+        """
+        gradient = self.gradient(lattice)
+        scale = np.repeat(1.0 / np.sqrt(lattice.mass * blur), np.diff(self.starts))
+        B = sparse.csr_matrix(
+            (self.mass * scale, lattice.unknown[self.targets], self.starts),
+            shape=(lattice.sources.size, lattice.unknowns),
+        )
+        if lattice.shared:
+            B.sum_duplicates()
+        rate = self.mass / np.repeat(blur, np.diff(self.starts))
+        transport = _on_unknowns(
+            lattice, np.bincount(self.targets, weights=rate, minlength=self.psi.size)
+        )
+        marginal, star = self._marginal(lattice)
+        d = transport + marginal + self._missing(lattice, transport, float(blur.mean()))
+        A = Laplacian(B, d, star)
+        step, _ = solved(A, gradient, Multigrid(A, lattice.places), ACCURACY, MOST_CYCLES)
+        slope = float((gradient * step).sum())
+        if not math.isfinite(slope):
+            raise FloatingPointError("Newton's step is not finite")
+        full = np.zeros(self.psi.size)
+        full[lattice.cells] = step[: lattice.cells.size]
+        if lattice.shared:
+            full[~lattice.held] = step[-1]
+        return full, slope
+
+    def _marginal(self, lattice: Lattice) -> tuple[np.ndarray, np.ndarray | None]:
+        """Diagonal of the marginal's Hessian; with mass outside of Q its coupling to the last."""
+        slope = lattice.slope(self.R)
+        if not lattice.shared:
+            return slope, None
+        if not self.R[~lattice.held].sum() > 0.0:
+            return np.append(slope, 0.0), None
+        # nu is tied to the potential outside of Q.
+        return np.append(slope, slope.sum()), np.append(slope, 0.0)
+
+    def _missing(self, lattice: Lattice, transport: np.ndarray, blur: float) -> np.ndarray:
+        wanted, has = (_on_unknowns(lattice, m) for m in (self.R, self.delivered))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            unit = np.where(has > 0.0, has / transport, blur)
+            ratio = np.log(wanted / np.maximum(has, wanted * np.exp(FLOOR)))
+            mean = np.where(ratio > 1e-6, (wanted - has) / ratio, has)
+        return np.where(wanted > 0.0, np.maximum(mean - has, 0.0) / unit, 0.0)
+
+    def lifted(self, lattice: Lattice, share: float) -> np.ndarray:
+        """psi raised to its c-concave envelope where next to none of its R arrives: there it may
+        be hidden behind others, and no gradient would tell."""
+        raised = lattice.envelope(self.phi)
+        hidden = lattice.held & (self.delivered < share * self.R) & (raised > self.psi)
+        return np.where(hidden, raised, self.psi)
+
+
+def _pairs(
+    lattice: Lattice,
+    psi: np.ndarray,
+    phi: np.ndarray,
+    argmin: np.ndarray,
+    R: np.ndarray,
+    blur: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts, targets and slacks of the pairs that carry mass; see the kernel."""
+    grid, nodes = lattice.problem.grid, lattice.sources
+    margin = np.zeros(3, np.int64)
+    for axis, n in enumerate(lattice.shape):
+        if n > 1:
+            wide = math.ceil(MARGIN[grid.dimension] * lattice.h_max / lattice.h[axis])
+            margin[axis] = min(wide, MOST_MARGIN)
+    log_R = np.log(np.maximum(R, 1e-300)).reshape(lattice.shape)
+    if lattice.shared:
+        log_R = np.where(lattice.held.reshape(lattice.shape), log_R, np.inf)
+    starts = np.zeros(nodes.size + 1, np.int64)
+    none = (np.empty(0, np.int64), np.empty(0))
+    arguments = (
+        nodes, argmin, psi.reshape(lattice.shape), phi, lattice.cost, margin, blur,
+        lattice.log_mass, log_R, LIMITS,
+    )  # fmt: skip
+    work = nodes.size * int(np.prod(2 * margin + 1))
+    over(active_pairs, nodes.size, work, *arguments, False, starts, *none)
+    np.cumsum(starts, out=starts)
+    targets, slack = np.empty(starts[-1], np.int64), np.empty(starts[-1])
+    over(active_pairs, nodes.size, work, *arguments, True, starts, targets, slack)
+    return starts, targets, slack
+
+
+def _on_unknowns(lattice: Lattice, values: np.ndarray) -> np.ndarray:
+    """Sums over the cells of each unknown."""
+    held = values[lattice.cells]
+    return np.append(held, values[~lattice.held].sum()) if lattice.shared else held
