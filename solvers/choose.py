@@ -14,6 +14,7 @@ SOLVERS = {
     "primal-dual": ("primal_dual", "PrimalDual"),
     "fictitious-play": ("fictitious_play", "FictitiousPlay"),
     "back-and-forth": ("back_and_forth", "BackAndForth"),
+    "semi-discrete": ("semi_discrete", "SemiDiscrete"),
 }
 DEFAULT_SOLVER = "auto"
 

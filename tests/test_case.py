@@ -270,10 +270,6 @@ def test_all_errors_of_a_file_are_reported_at_once():
         ("transport = [0]\n", "transport = [0]: is not available in this version"),
         ('cost = "cityblock"\n', 'must be one of "euclidean", "separable"'),
         ("solver = 3\n", "solver = 3: must be a table"),
-        (
-            '[solver]\nmethod = "semi-discrete"\n',
-            'method = "semi-discrete": must be one that is available',
-        ),
         ('[solver]\nmethod = "simplex"\n', '"simplex": must be one of "auto", "newton"'),
         ("[solver]\nrtol = -1.0\n", "rtol = -1.0: must be a number from 0"),
         ("[solver]\nmax_iterations = 0\n", "max_iterations = 0: must be a whole number"),

@@ -13,15 +13,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from mfgprox.case.accept import Lengths, PerAxis, Rows, accept, as_tuple, one_of
 
 SOLVER_METHODS: tuple[str, ...] = (
-    "auto", "newton", "primal-dual", "fictitious-play", "back-and-forth",
+    "auto", "newton", "primal-dual", "fictitious-play", "back-and-forth", "semi-discrete",
 )  # fmt: skip
 """Names that `mfgprox.solvers.SOLVERS` knows; listed here since that table needs the compiler."""
-LATER_METHODS = ("semi-discrete",)
 SOLVER_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "auto": {},
     "newton": {},
     "primal-dual": {},
     "back-and-forth": {},
+    "semi-discrete": {},
     "fictitious-play": {"update": ("newton", "line-search", "classical")},
 }
 """What `solver.options` may hold: for each method the fields of its class, and their values."""
@@ -153,7 +153,7 @@ class DivergenceSettings(Table):
 
 
 class SolverSettings(Table):
-    method: one_of(SOLVER_METHODS, LATER_METHODS) = "auto"  # type: ignore[valid-type]
+    method: one_of(SOLVER_METHODS) = "auto"  # type: ignore[valid-type]
     rtol: Annotated[float, Field(ge=0, lt=1), accept("a number from 0 to below 1")] = 1e-4
     atol: Annotated[float, Field(ge=0, le=1e9), accept("a finite number, at least 0")] = 1e-12
     max_iterations: Annotated[int, Field(ge=1, le=10**9), accept("a whole number, at least 1")] = (

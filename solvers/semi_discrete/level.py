@@ -1,0 +1,146 @@
+"""One grid of a semi-discrete solve: the problem with its atoms, and potentials between grids."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mfgprox.density import DensityError, Ring, Sampled, Uniform, sample
+from mfgprox.density.base import Density
+from mfgprox.grid import Grid
+from mfgprox.problem import Problem
+from mfgprox.solvers.newton_start import gaussian_start
+from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
+from mfgprox.solvers.semi_discrete.prolong import interpolated
+from mfgprox.solvers.semi_discrete.sites import Source, lattice_sites
+
+COARSEST = {1: 64, 2: 32}
+"""Cells an axis of the first grid at most."""
+PARTS = 4
+"""Parts of a cell an axis in which the barycentre of a density with edges is looked for."""
+
+
+def nested(grid: Grid) -> list[Grid]:
+    """The grids of a solve, coarsest first, each of half as many cells as the next."""
+    grids = [grid]
+    while max(grids[0].cells) > COARSEST[grid.dimension]:
+        grids.insert(0, grids[0].with_cells(grids[0].coarsened().cells))
+    return grids
+
+
+def ratio(coarse: Grid, fine: Grid) -> float:
+    """How much wider the cells of one grid are, in the geometric mean over the axes that change."""
+    parts = [f / c for c, f in zip(coarse.cells, fine.cells, strict=True) if f != c]
+    return math.exp(sum(map(math.log, parts)) / len(parts)) if parts else 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """A problem on its grid, in 1-D or 2-D."""
+
+    problem: Problem
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx) of the lattice."""
+        return self.problem.grid.kernel_shape[1:]
+
+    @cached_property
+    def offset(self) -> tuple[np.ndarray, np.ndarray] | None:
+        return barycentres(self.problem)
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """The flat indices of the cells with an atom, in the order of the sites."""
+        return np.flatnonzero(self.problem.Q > 0.0)
+
+    @cached_property
+    def lattice(self) -> Lattice:
+        """P constant in the cells, an atom where Q has mass; 0 is the middle of the box."""
+        problem, grid = self.problem, self.problem.grid
+        half = [0.5 * (b - a) for a, b in zip(grid.lower, grid.upper, strict=True)]
+        spacing = list(grid.spacing)
+        P = problem.P.reshape(self.shape)
+        if grid.dimension == 1:
+            half, spacing, P = [half[0], 0.5 * spacing[0]], [spacing[0]] * 2, P / spacing[0]
+        lower = (-half[0], -half[1])
+        width = (spacing[0], spacing[1])
+        source = Source(lower, width, P, flat=grid.dimension == 1)
+        mass = problem.log_Q.reshape(self.shape) + math.log(grid.cell_volume)
+        mass = np.where(problem.Q.reshape(self.shape) > 0.0, mass, -np.inf)
+        sites = lattice_sites(lower, width, mass, self.offset)
+        return Lattice(source, sites, problem.epsilon, problem.divergence, self.cells)
+
+    def cold(self, problem: Problem) -> Point:
+        """The better of zero and the potential of the Gaussians with the moments of P and Q."""
+        at = point(self.lattice, np.zeros(self.lattice.sites.count))
+        quadratic = gaussian_start(problem, self.problem.grid, problem.epsilon)
+        psi = quadratic.on(self.problem.grid).ravel()[self.cells]
+        if np.isfinite(psi).all():
+            other = point(self.lattice, psi)
+            at = other if other.dual > at.dual else at
+        return at
+
+    def carried(self, field: np.ndarray) -> np.ndarray:
+        """Values at the centres of another grid over the same box, nan where there are none, at
+        the sites of this one."""
+        ny, nx = self.shape
+        i, j = np.unravel_index(self.cells, self.shape)
+        dx, dy = (0.0, 0.0) if self.offset is None else (o[i, j] for o in self.offset)
+        field = field.reshape((1, *field.shape)[-2:])
+        x = (j + dx + 0.5) * (field.shape[1] / nx) - 0.5
+        y = (i + dy + 0.5) * (field.shape[0] / ny) - 0.5
+        return interpolated(field, x, y)
+
+    def field(self, at: Point) -> np.ndarray:
+        """psi at the cell centres, (ny, nx), nan where Q has no atom.
+
+        An atom off the centre of its cell tells psi there to first order: ∇psi = 2 (y - S(y)), S(y)
+        the barycentre of its cell of the diagram.
+        """
+        psi, lattice = at.psi, self.lattice
+        if self.offset is not None:
+            n, r = lattice.sites.count, at.diagram.r
+            for axis, y in enumerate((lattice.sites.x[:n], lattice.sites.y[:n])):
+                S = np.divide(at.diagram.moment[axis], r, out=y.copy(), where=r > 0.0)
+                shift = self.offset[axis].ravel()[lattice.cells] * lattice.source.spacing[axis]
+                psi = psi - 2.0 * (y - S) * shift
+        out = np.full(self.shape, np.nan)
+        out.ravel()[lattice.cells] = psi
+        return out
+
+    def density(self, mass: np.ndarray) -> np.ndarray:
+        """Masses at the sites as a density on the grid, 0 where Q is."""
+        out = np.zeros(self.problem.grid.shape)
+        out.ravel()[self.cells] = mass / self.problem.grid.cell_volume
+        return out
+
+
+def barycentres(problem: Problem) -> tuple[np.ndarray, np.ndarray] | None:
+    """How far from its centre the mass of Q in each cell lies, in cells along x and y, (ny, nx);
+    None for densities without hard edges of a known shape."""
+    density, grid = problem.densities[1], problem.grid
+    if not _has_edges(density):
+        return None
+    fine = grid.with_cells(tuple(n * PARTS for n in grid.cells))
+    try:
+        found: Sampled = sample(density, fine)
+    except DensityError:
+        return None
+    ny, nx = grid.kernel_shape[1:]
+    parts_y = PARTS if grid.dimension == 2 else 1
+    parts = found.values.reshape(ny, parts_y, nx, PARTS)
+    total = parts.sum(axis=(1, 3))
+    total = np.where(total > 0.0, total, 1.0)
+    steps = [(np.arange(k) + 0.5) / k - 0.5 for k in (PARTS, parts_y)]
+    x = np.einsum("iajb,b->ij", parts, steps[0]) / total
+    y = np.einsum("iajb,a->ij", parts, steps[1]) / total
+    return x, y
+
+
+def _has_edges(density: Density) -> bool:
+    components = getattr(density, "components", (density,))
+    return any(isinstance(c, Ring | Uniform) for c in components)

@@ -1,0 +1,106 @@
+"""One step of Newton's method on the dual value of a semi-discrete problem.
+
+The Hessian of J is -(A + diag(curvature)) up to a rank that R - r, whose sum is 0, does not see;
+A_jk = -∫ P / (2 |y_j - y_k|) over the facet between two cells. A cell is asked to change its mass
+by a factor at most, since the linearisation knows nothing beyond.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
+from mfgprox.solvers.semi_discrete.linear import solved
+from mfgprox.solvers.semi_discrete.release import released, touched
+
+FACTOR = 8.0
+LONGEST = 5.0
+"""Change of psi in one step at most, in units of epsilon."""
+SUFFICIENT = 1e-4
+"""Share of the predicted increase of the dual value that a step must bring."""
+SHORTEST = 1e-6
+HIDING = 0.005
+"""Share of ‖R - r‖ that may newly lie on hidden sites after a step …"""
+BOLD = 0.01
+"""… unless the step is shorter than this."""
+RELEASE = 0.03
+"""Share of ‖R - r‖ on hidden sites from which these are released."""
+FAR, EFFORT = 0.05, (1e-2, 1e-4)
+"""Relative accuracy of the linear systems, while ‖R - r‖ exceeds FAR and below."""
+ROUNDING = 1e-13
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """A change of psi (n,) and the increase of J that its slope promises."""
+
+    step: np.ndarray
+    increase: float
+
+
+def improved(lattice: Lattice, at: Point) -> tuple[Point, float]:
+    """The point after one step, and the step's length; 0 and the best point known if none helps."""
+    if at.lost > RELEASE * at.residual:
+        at = released(lattice, at)
+    at = touched(lattice, at)
+    way = direction(lattice, at, FACTOR)
+    if not way.increase > 0.0:
+        way = direction(lattice, at, np.inf)
+    return _search(lattice, at, way)
+
+
+def direction(lattice: Lattice, at: Point, factor: float) -> Direction:
+    """Newton's step for the visible sites; hidden ones move with the hull, their R counts there."""
+    d, n = at.diagram, lattice.sites.count
+    R, shift = at.R.copy(), at.curvature.copy()
+    hidden, active = d.hidden, ~at.hidden
+    for values in (R, shift):
+        share = values[hidden.sites]
+        values[hidden.sites] = 0.0
+        for k in range(3):
+            real = hidden.corners[:, k] < n
+            values += np.bincount(
+                hidden.corners[real, k], (share * hidden.weights[:, k])[real], minlength=n
+            )
+    gradient = R - d.r
+    right = gradient if np.isinf(factor) else _balanced(R, d.r, factor)
+    shift = np.maximum(shift, 1e-14 / (lattice.epsilon * n))
+    number = np.cumsum(active) - 1
+    effort = EFFORT[0] if at.residual > FAR else EFFORT[1]
+    found, _ = solved(
+        number[d.j_of], number[d.k_of], d.coupling, shift[active], right[active], effort
+    )
+    if not np.isfinite(found).all():
+        raise FloatingPointError("a step is not finite")
+    step = np.zeros(n + 4)
+    step[:n][active] = np.clip(found, -LONGEST * lattice.epsilon, LONGEST * lattice.epsilon)
+    step[hidden.sites] = (step[hidden.corners] * hidden.weights).sum(axis=1)
+    step = step[:n]
+    return Direction(step, float((gradient * step)[active].sum()))
+
+
+def _balanced(R: np.ndarray, r: np.ndarray, factor: float) -> np.ndarray:
+    """R - r with every cell's mass changed by a factor at most, gains and losses being equal."""
+    change = np.where(r > 0.0, np.clip(R, r / factor, r * factor), R) - r
+    gain, loss = float(change[change > 0.0].sum()), -float(change[change < 0.0].sum())
+    least = min(gain, loss)
+    if not least > 0.0:
+        return R - r
+    return np.where(change > 0.0, change * (least / gain), change * (least / loss))
+
+
+def _search(lattice: Lattice, at: Point, way: Direction) -> tuple[Point, float]:
+    """Halve the step until the dual value rises enough and not too much of R gets hidden."""
+    left_out = at.hidden if at.diagram.hidden.sites.size else None
+    rounding = ROUNDING * max(1.0, abs(at.dual))
+    most = max(1.5 * at.lost, HIDING * at.residual)
+    length = 1.0
+    while length > SHORTEST:
+        new = point(lattice, at.psi + length * way.step, left_out)
+        seen = length < BOLD or new.lost <= most
+        if seen and new.dual >= at.dual + SUFFICIENT * length * way.increase - rounding:
+            return new, length
+        length *= 0.5
+    return at, 0.0

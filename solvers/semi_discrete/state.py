@@ -1,0 +1,88 @@
+"""What changes during a semi-discrete solve."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mfgprox.solvers.iterate import TRANSIENT
+from mfgprox.solvers.semi_discrete.dual import Point, point
+from mfgprox.solvers.semi_discrete.level import Level
+
+
+@dataclass
+class SemiDiscreteState:
+    """psi on the current grid, and the values of the coarser ones."""
+
+    level: int
+    psi: np.ndarray
+    """At the sites of the current grid, as the last diagram was made from it."""
+    left_out: np.ndarray | None = None
+    """The sites that were left out of that diagram."""
+    steps: int = 0
+    """On this grid."""
+    slow: int = 0
+    """Steps on this grid, the last ones in a row, that brought next to nothing."""
+    duals: list[float] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
+    """Of the grids that are done, coarsest first."""
+    counts: list[int] = field(default_factory=list)
+    """Steps on the grids that are done."""
+    guide: np.ndarray | None = None
+    """The potential of a start, at the centres of its grid; nan where it says nothing."""
+    first: int = 0
+    """The grid that the solve began on."""
+    done: bool = False
+    """Nothing is left to gain on the problem's own grid."""
+    work: Level | None = field(default=None, metadata=TRANSIENT)
+    at: Point | None = field(default=None, metadata=TRANSIENT)
+
+    @property
+    def point(self) -> Point:
+        """Where the state stands, made again from psi after a checkpoint. Needs `work`."""
+        if self.at is None:
+            assert self.work is not None
+            self.at = point(self.work.lattice, self.psi, self.left_out)
+        return self.at
+
+    def take(self, at: Point) -> None:
+        self.at, self.psi, self.left_out = at, at.given, at.left_out
+
+    def enter(self, level: int, work: Level, at: Point) -> None:
+        """Begin on another grid."""
+        self.level, self.work = level, work
+        self.steps = self.slow = 0
+        self.take(at)
+
+
+@dataclass(frozen=True)
+class Extrapolated:
+    """A value in the limit of vanishing cells, and its estimated error."""
+
+    value: float
+    error: float
+
+
+def extrapolated(duals: list[float], gaps: list[float], ratios: list[float]) -> Extrapolated:
+    """Richardson's value from those of nested grids, whose error is of second order.
+
+    duals, gaps: coarsest first; ratios: by which the cells of each but the last are wider than
+    those of the next. The error is what the extrapolated values of the last two pairs of grids
+    suggest; inf for a single grid.
+    """
+    if not ratios:
+        return Extrapolated(duals[-1], math.inf)
+    limits = [
+        fine + (fine - coarse) / (r * r - 1.0) if r > 1.0 else fine
+        for coarse, fine, r in zip(duals, duals[1:], ratios, strict=False)
+    ]
+    left = 2.0 * sum(gaps[-2:])
+    if len(limits) == 1:
+        return Extrapolated(limits[-1], abs(limits[-1] - duals[-1]) + left)
+    last = abs(limits[-1] - limits[-2])
+    before = abs(limits[-2] - limits[-3]) if len(limits) > 2 else 2.0 * last
+    # Where the law is clean, the next difference is a sixteenth of the last one.
+    fall = min(max(before / last, 2.0), 8.0) if last > 0.0 else 8.0
+    return Extrapolated(limits[-1], last / (fall - 1.0) + left)
