@@ -24,9 +24,12 @@ LIMITS = np.array([9.0, 40.0, 4.0])
 to their target; the logarithm of how much they matter."""
 MARGIN, MOST_MARGIN = {1: 4, 2: 3, 3: 2}, 12
 """Cells around a minimiser, for a blur of one cell; and where cells are uneven."""
+HIGHEST = 3.0
+"""Units of blur that a step may raise a target above its envelope."""
 ACCURACY, MOST_CYCLES = 1e-2, 100
-FLOOR = -LIMITS[1]
-"""Logarithm of a share of R below which a target counts as without mass."""
+FLOOR, LEAST = -LIMITS[1], -600.0
+"""Logarithms of the least ratios that are told of the masses that arrive to those wanted, and the
+other way round."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +132,27 @@ class Plan:
             full[~lattice.held] = step[-1]
         return full, slope
 
+    def after(self, lattice: Lattice, step: np.ndarray, blur: np.ndarray) -> np.ndarray:
+        """psi after a step, but no target raised far above the envelope of the psi^c that the step
+        leads to, to first order: it would catch mass from all around."""
+        change = np.add.reduceat(self.mass * step[self.targets], self.starts[:-1]) / lattice.mass
+        phi = self.phi.ravel().copy()
+        phi[lattice.sources] -= change
+        most = lattice.envelope(phi) + HIGHEST * float(blur.max())
+        return np.minimum(self.psi + step, np.where(lattice.held, most, np.inf))
+
     def _marginal(self, lattice: Lattice) -> tuple[np.ndarray, np.ndarray | None]:
-        """Diagonal of the marginal's Hessian; with mass outside of Q its coupling to the last."""
-        slope = lattice.slope(self.R)
+        """Diagonal of the marginal's Hessian; with mass outside of Q its coupling to the last.
+
+        Where more than R arrives, R will grow exponentially as psi falls: see `direction`.
+        """
+        wanted, has = self.R[lattice.cells], self.delivered[lattice.cells]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratio = np.log(has / np.maximum(wanted, has * np.exp(LEAST)))
+            mean = np.where(ratio > 1e-6, (has - wanted) / ratio, wanted)
+            growth = np.where(wanted > has * np.exp(LEAST), mean / wanted, 1.0)
+        slope = lattice.slope(self.R) * np.maximum(growth, 1.0)
+        slope = np.where(has > wanted, np.maximum(slope, mean / lattice.epsilon), slope)
         if not lattice.shared:
             return slope, None
         if not self.R[~lattice.held].sum() > 0.0:

@@ -25,7 +25,7 @@ from mfgprox.tolerance import Status, Tolerance
 
 COARSEST = {1: 64, 2: 16, 3: 12}
 """Cells an axis of the first grid at most."""
-COARSE, FINE = 1e-5, 1e-7
+COARSE, FINE = 1e-7, 1e-7
 """Decrement, relative to the value, at which a coarse grid and the last one are done."""
 HIDDEN = 1e-5
 """Share of its R that a target must get in order not to count as hidden."""
@@ -117,7 +117,8 @@ class BackAndForth:
     def _refine(self, problem: Problem, state: BackAndForthState, lattice: Lattice) -> None:
         grid = self.grids(problem.grid)[state.level + 1]
         assert state.plan is not None
-        psi = np.where(lattice.held, state.psi, lattice.envelope(state.plan.phi))
+        envelope = lattice.envelope(state.plan.phi)
+        psi = np.where(lattice.held, state.psi, envelope)
         state.psi = prolonged(psi, lattice.shape, grid.kernel_shape)
         state.values.append(state.dual)
         state.level, state.steps, state.blur = state.level + 1, 0, np.empty(0)
@@ -148,7 +149,7 @@ def _search(
     length, least = 1.0, ROUNDING * max(abs(plan.dual), abs(plan.cost))
     while length > SHORTEST:
         try:
-            new = Plan.of(lattice, plan.psi + length * way, blur)
+            new = Plan.of(lattice, plan.after(lattice, length * way, blur), blur)
         except FloatingPointError:
             length *= 0.25
             continue
