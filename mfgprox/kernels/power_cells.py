@@ -96,7 +96,7 @@ def gather(pair, x, y, line, r, moment, j_of, k_of, coupling):
     """Sums over the facets of each cell, and the couplings ∂r_j/∂psi_k = -coupling.
 
     Out: r (n,), moment (2, n) = ∫x P and ∫y P over the cells, and the m pairs of true sites with
-    coupling ∫P ds / (2 |y_j - y_k|) above zero. Returns m.
+    coupling ∫P ds / (2 |y_j - y_k|) >= 0. Returns m.
     """
     n, m = r.size, 0
     r[:] = 0.0
@@ -111,7 +111,7 @@ def gather(pair, x, y, line, r, moment, j_of, k_of, coupling):
             r[k] -= line[f, 0]
             moment[0, k] -= line[f, 1]
             moment[1, k] -= line[f, 2]
-        if j < n and k < n and line[f, 3] > 0.0:
+        if j < n and k < n:
             j_of[m], k_of[m] = j, k
             coupling[m] = line[f, 3] / (2.0 * math.hypot(x[j] - x[k], y[j] - y[k]))
             m += 1

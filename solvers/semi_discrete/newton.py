@@ -29,6 +29,8 @@ RELEASE = 0.03
 """Share of ‖R - r‖ on hidden sites from which these are released."""
 FAR, EFFORT = 0.05, (1e-2, 1e-4)
 """Relative accuracy of the linear systems, while ‖R - r‖ exceeds FAR and below."""
+WEAK = 1e-10
+"""Coupling of cells outside of P to their neighbours, as a share of the largest one."""
 ROUNDING = 1e-13
 
 
@@ -64,13 +66,21 @@ def direction(lattice: Lattice, at: Point, factor: float) -> Direction:
             values += np.bincount(
                 hidden.corners[real, k], (share * hidden.weights[:, k])[real], minlength=n
             )
-    gradient = R - d.r
-    right = gradient if np.isinf(factor) else _balanced(R, d.r, factor)
-    shift = np.maximum(shift, 1e-14 / (lattice.epsilon * n))
+    coupling = d.coupling
+    held = np.zeros(n, bool)
+    held[d.j_of[coupling > 0.0]] = held[d.k_of[coupling > 0.0]] = True
+    # A cell outside of P moves with its neighbours: psi could rise by epsilon there unnoticed.
+    loose = active & ~held & (np.count_nonzero(active) > 1)
+    gradient = np.where(loose, 0.0, R - d.r)
+    right = gradient if np.isinf(factor) else _balanced(gradient, d.r, factor)
+    shift = np.where(loose, 0.0, np.maximum(shift, 1e-14 / (lattice.epsilon * n)))
+    if loose.any():
+        weak = WEAK * float(coupling.max())
+        coupling = np.where(loose[d.j_of] | loose[d.k_of], weak, coupling)
     number = np.cumsum(active) - 1
     effort = EFFORT[0] if at.residual > FAR else EFFORT[1]
     found, _ = solved(
-        number[d.j_of], number[d.k_of], d.coupling, shift[active], right[active], effort
+        number[d.j_of], number[d.k_of], coupling, shift[active], right[active], effort
     )
     if not np.isfinite(found).all():
         raise FloatingPointError("a step is not finite")
@@ -81,13 +91,14 @@ def direction(lattice: Lattice, at: Point, factor: float) -> Direction:
     return Direction(step, float((gradient * step)[active].sum()))
 
 
-def _balanced(R: np.ndarray, r: np.ndarray, factor: float) -> np.ndarray:
+def _balanced(change: np.ndarray, r: np.ndarray, factor: float) -> np.ndarray:
     """R - r with every cell's mass changed by a factor at most, gains and losses being equal."""
-    change = np.where(r > 0.0, np.clip(R, r / factor, r * factor), R) - r
+    whole = change
+    change = np.where(r > 0.0, np.clip(change, r / factor - r, r * factor - r), change)
     gain, loss = float(change[change > 0.0].sum()), -float(change[change < 0.0].sum())
     least = min(gain, loss)
     if not least > 0.0:
-        return R - r
+        return whole
     return np.where(change > 0.0, change * (least / gain), change * (least / loss))
 
 

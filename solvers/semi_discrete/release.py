@@ -8,47 +8,67 @@ from __future__ import annotations
 
 import numpy as np
 
-from mfgprox.cost import Cost
-from mfgprox.kernels.least import least_cost
-from mfgprox.kernels.threads import over
+from mfgprox.kernels.aggregation import rows_of
+from mfgprox.kernels.power_search import least_cost
 from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
 from mfgprox.solvers.semi_discrete.sites import Source
-from mfgprox.transform import c_transform
 
 SAMPLES = 5
 """Points of a facet at which P is looked up."""
-LENGTHS = (1.0, 0.3, 0.1, 0.03)
-"""Shares of the raise that are tried, the first one that does not lower the dual value is taken."""
+RAISES = 6
+"""Raises of hidden sites that are tried at most."""
 EMPTY = 1e-3
 """Share of its R below which a cell counts as empty."""
 MOST = 100
 """Cells outside of P that are raised at a time: those with the largest R."""
 NEAREST = 64
-"""Cells of P among which a raised cell looks for its mass."""
+"""Cells of P among which a raised cell looks for its mass first."""
 HALVINGS = 8
 TOO_MUCH = 2.0
 
 
 def released(lattice: Lattice, at: Point) -> Point:
-    """The point with hidden sites back in the hull; the same where that lowers the dual value."""
-    raise_by = _bows(lattice, at)
-    for length in LENGTHS:
-        new = point(lattice, at.psi + length * raise_by)
-        if new.dual >= at.dual:
-            return new
-    return at
+    """The point with hidden sites back in the hull; the same where that lowers the dual value.
 
-
-def _bows(lattice: Lattice, at: Point) -> np.ndarray:
-    """For the hidden sites of each triangle T c (I_T|y|² - |y|²), I_T linear interpolation between
-    its corners: strictly concave within T, so that all of them come into the hull together.
-
-    c: such that the cells of T's sites get the R of these: what is left of c|T|c at the vertex and
-    strips along the facets.
+    The sites of a triangle are raised together; where they get too much, they are raised less.
     """
-    hidden, whole, sites = at.diagram.hidden, at.diagram.triangulation, lattice.sites
-    T, which = np.unique(hidden.triangle, return_inverse=True)
-    wanted = np.bincount(which, at.R[hidden.sites], T.size)
+    hidden = at.diagram.hidden
+    triangles, which = np.unique(hidden.triangle, return_inverse=True)
+    wanted = np.bincount(which, at.R[hidden.sites], triangles.size)
+    c = _lift(lattice, at, triangles, wanted)
+    bow = _bow(lattice, at)
+    best = at
+    for _ in range(RAISES):
+        psi = at.psi.copy()
+        psi[hidden.sites] += np.minimum(c[which] * bow, lattice.epsilon)
+        new = point(lattice, psi)
+        if new.dual > best.dual:
+            best = new
+        got = np.bincount(which, new.r[hidden.sites], triangles.size)
+        much = got > TOO_MUCH * wanted
+        if not much.any() or (best is new and new.residual < at.residual):
+            break
+        c = np.where(much, np.maximum(0.05, np.minimum(0.5, wanted / (got + wanted))) * c, c)
+    return best
+
+
+def _bow(lattice: Lattice, at: Point) -> np.ndarray:
+    """I_T|y|² - |y|² at the hidden sites, I_T linear between the corners of the triangle around:
+    strictly concave, so that all hidden sites of a triangle come into the hull together."""
+    hidden, sites = at.diagram.hidden, lattice.sites
+    bow = -sites.squares[hidden.sites]
+    for k in range(3):
+        v = hidden.corners[:, k]
+        bow = bow + hidden.weights[:, k] * (sites.x[v] ** 2 + sites.y[v] ** 2)
+    return np.maximum(bow, 0.0)
+
+
+def _lift(lattice: Lattice, at: Point, T: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """c at which the sites in each triangle T, raised by c times their bow, get the mass wanted.
+
+    Their cells cover c² |T| around the vertex of the diagram and strips along its three facets.
+    """
+    whole, sites = at.diagram.triangulation, lattice.sites
     corner = whole.corners[T]
     x, y = sites.x[corner], sites.y[corner]
     ex, ey = np.roll(x, -1, 1) - x, np.roll(y, -1, 1) - y
@@ -64,14 +84,7 @@ def _bows(lattice: Lattice, at: Point) -> np.ndarray:
         height = 2.0 * area / np.hypot(ex[:, side], ey[:, side])
         linear += np.where(inner, 0.5 * height * _along(lattice.source, vertex, end), 0.0)
     root = np.sqrt(linear**2 + 4.0 * quadratic * wanted)
-    c = np.minimum(2.0 * wanted / np.maximum(linear + root, 1e-300), 1.0)
-    bow = -sites.squares[hidden.sites]
-    for k in range(3):
-        v = hidden.corners[:, k]
-        bow = bow + hidden.weights[:, k] * (sites.x[v] ** 2 + sites.y[v] ** 2)
-    out = np.zeros(sites.count)
-    out[hidden.sites] = np.clip(c[which] * bow, 0.0, lattice.epsilon)
-    return out
+    return np.minimum(2.0 * wanted / np.maximum(linear + root, 1e-300), 1.0)
 
 
 def _along(source: Source, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -126,32 +139,35 @@ def _needed(lattice: Lattice, at: Point, empty: np.ndarray) -> np.ndarray:
     """By how much psi_j must rise for the cell to reach cells of P with a mass of R_j."""
     source, sites = lattice.source, lattice.sites
     held, x, y = source.support
-    cost = _conjugate(lattice, at, held, x, y)
+    cost = _conjugate(lattice, at)
     mass = source.P.ravel()[held] * (source.spacing[0] * source.spacing[1])
-    most = min(NEAREST, held.size) - 1
     out = np.zeros(empty.size)
     for q, j in enumerate(empty):
         slack = (x - sites.x[j]) ** 2 + (y - sites.y[j]) ** 2 - at.psi[j] - cost
-        nearest = np.argpartition(slack, most)[: most + 1]
-        nearest = nearest[np.argsort(slack[nearest], kind="stable")]
-        enough = np.searchsorted(np.cumsum(mass[nearest]), at.R[j])
-        out[q] = max(slack[nearest[min(enough, most)]], 0.0)
+        out[q] = max(_level(slack, mass, float(at.R[j])), 0.0)
     return out
 
 
-def _conjugate(
-    lattice: Lattice, at: Point, held: np.ndarray, x: np.ndarray, y: np.ndarray
-) -> np.ndarray:
+def _level(slack: np.ndarray, mass: np.ndarray, wanted: float) -> float:
+    """The slack below which cells hold the mass that is wanted."""
+    most = min(NEAREST, slack.size)
+    while True:
+        nearest = np.argpartition(slack, most - 1)[:most]
+        nearest = nearest[np.argsort(slack[nearest], kind="stable")]
+        held = np.cumsum(mass[nearest])
+        if held[-1] >= wanted or most == slack.size:
+            return float(slack[nearest[min(np.searchsorted(held, wanted), most - 1)]])
+        most = min(16 * most, slack.size)
+
+
+def _conjugate(lattice: Lattice, at: Point) -> np.ndarray:
     """psi^c at the centres of the cells of P that hold mass."""
-    source, sites = lattice.source, lattice.sites
-    if lattice.cells is None:
-        out = np.empty(x.size)
-        n = sites.count
-        work = x.size * n
-        over(least_cost, x.size, work, x, y, sites.x[:n], sites.y[:n], at.psi, out)
-        return out
-    field = np.full(source.P.size, -np.inf)
-    field[lattice.cells] = at.psi
-    shape = (1, *source.P.shape)
-    values, _ = c_transform(field.reshape(shape), Cost(2.0), (1.0, *source.spacing[::-1]))
-    return values.ravel()[held]
+    sites, d = lattice.sites, at.diagram
+    n = sites.count
+    start, index = np.empty(n + 1, np.int64), np.empty(2 * d.j_of.size, np.int64)
+    rows_of(n, d.j_of, d.k_of, d.coupling, start, index, np.empty(index.size))
+    _, x, y = lattice.source.support
+    out = np.empty(x.size)
+    first = int(np.argmax(at.r))
+    least_cost(x, y, sites.x[:n], sites.y[:n], at.psi, start, index, first, out)
+    return out
