@@ -25,7 +25,7 @@ from mfgprox.tolerance import Status, Tolerance
 
 COARSEST = {1: 64, 2: 16, 3: 12}
 """Cells an axis of the first grid at most."""
-COARSE, FINE = 1e-7, 1e-7
+COARSE, FINE = 1e-6, 1e-7
 """Decrement, relative to the value, at which a coarse grid and the last one are done."""
 HIDDEN = 1e-5
 """Share of its R that a target must get in order not to count as hidden."""
@@ -83,9 +83,9 @@ class BackAndForth:
         state.residual = float(np.abs(new.R - new.delivered).sum())
         scale = max(abs(new.dual), abs(new.cost))
         small = slope <= (FINE if last else COARSE) * scale + tolerance.atol
-        state.stuck = length == 0.0 and not small
-        done = small or length == 0.0 or state.steps >= self.most_steps
         met = tolerance.met(state.primal - state.dual, state.dual)
+        nothing = length == 0.0 or slope <= ROUNDING * scale
+        done = (small and (met or not last)) or nothing or state.steps >= self.most_steps
         record = Record(
             here,
             levels,

@@ -28,8 +28,6 @@ class BackAndForthState:
     decrement: float = math.inf
     values: list[float] = field(default_factory=list)
     """Dual values of the coarser grids that were solved, coarsest first."""
-    stuck: bool = False
-    """Whether the last step on this grid gained nothing though the decrement was not small."""
     notes: list[str] = field(default_factory=list)
     lattice: Lattice | None = field(default=None, metadata=TRANSIENT)
     plan: Plan | None = field(default=None, metadata=TRANSIENT)
