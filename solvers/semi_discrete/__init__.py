@@ -1,5 +1,6 @@
 """The semi-discrete solver: Newton's method on the cells of power diagrams."""
 
+from mfgprox.solvers.semi_discrete.cloud import CloudSolution, solve_cloud
 from mfgprox.solvers.semi_discrete.solver import SemiDiscrete
 
-__all__ = ["SemiDiscrete"]
+__all__ = ["CloudSolution", "SemiDiscrete", "solve_cloud"]

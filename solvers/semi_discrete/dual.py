@@ -99,7 +99,8 @@ def _kl(r: np.ndarray, R: np.ndarray) -> float:
     held = r > 0.0
     log_ratio = np.zeros(r.size)
     log_ratio[held] = np.log(r[held]) - np.log(np.maximum(R[held], 1e-300))
-    return float((r * log_ratio - r + R).sum())
+    # Every term is at least 0, but for rounding.
+    return float(np.maximum(r * log_ratio - r + R, 0.0).sum())
 
 
 def _slope(f: Divergence, R: np.ndarray, log_b: np.ndarray) -> np.ndarray:

@@ -77,7 +77,10 @@ class Level:
     def cold(self, problem: Problem) -> Point:
         """The better of zero and the potential of the Gaussians with the moments of P and Q."""
         at = point(self.lattice, np.zeros(self.lattice.sites.count))
-        quadratic = gaussian_start(problem, self.problem.grid, problem.epsilon)
+        try:
+            quadratic = gaussian_start(problem, self.problem.grid, problem.epsilon)
+        except np.linalg.LinAlgError:
+            return at  # P or Q lies on a line
         psi = quadratic.on(self.problem.grid).ravel()[self.cells]
         if np.isfinite(psi).all():
             other = point(self.lattice, psi)

@@ -48,7 +48,9 @@ def released(lattice: Lattice, at: Point) -> Point:
         much = got > TOO_MUCH * wanted
         if not much.any() or (best is new and new.residual < at.residual):
             break
-        c = np.where(much, np.maximum(0.05, np.minimum(0.5, wanted / (got + wanted))) * c, c)
+        c = np.where(
+            much, np.maximum(0.05, np.minimum(0.5, wanted / np.maximum(got, 1e-300))) * c, c
+        )
     return best
 
 
