@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from mfgprox.density import ArrayDensity, Expression, Gaussian, Mixture, Ring, Samples, Uniform
-from mfgprox.divergence import KullbackLeibler
+from mfgprox.divergence import by_name
 from mfgprox.exact import exact_answer, gaussian, whole_line
 from mfgprox.exact.distribution import Distribution
 from mfgprox.exact.line import distribution
@@ -159,28 +159,9 @@ def test_no_distance_to_itself(p: float) -> None:
     assert abs(found.divergence) < 2e-8
 
 
-class Hellinger(KullbackLeibler):
-    """(√t - 1)²: another divergence, to see that none is built in."""
-
-    name = "hellinger"
-    recession = 1.0
-
-    def f(self, t: np.ndarray) -> np.ndarray:
-        return (np.sqrt(t) - 1.0) ** 2
-
-    def derivative(self, t: np.ndarray) -> np.ndarray:
-        return 1.0 - 1.0 / np.sqrt(t)
-
-    def conjugate(self, s: np.ndarray) -> np.ndarray:
-        return s / (1.0 - s)
-
-    def conjugate_derivative(self, s: np.ndarray) -> np.ndarray:
-        return 1.0 / (1.0 - s) ** 2
-
-
 def test_another_divergence_joins() -> None:
     P, Q = CASES["mixtures"]
-    found = solve(P, Q, epsilon=0.5, divergence=Hellinger(), accuracy=1e-8)
+    found = solve(P, Q, epsilon=0.5, divergence=by_name("hellinger"), accuracy=1e-8)
     lower, upper = bounds(P, Q, found, 2.0)
     assert lower - 1e-4 <= found.divergence <= upper + 1e-4
     assert upper - lower < 1e-3

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from mfgprox.divergence.base import Divergence, Law, Proximable
+from mfgprox.divergence.base import Divergence, Law
 from mfgprox.divergence.jensen_shannon import JensenShannon
 from mfgprox.divergence.kullback_leibler import KullbackLeibler
 from mfgprox.divergence.power import Power
@@ -21,7 +21,6 @@ __all__ = [
     "KullbackLeibler",
     "Law",
     "Power",
-    "Proximable",
     "alpha_divergence",
     "by_name",
 ]

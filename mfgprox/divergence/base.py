@@ -66,11 +66,11 @@ class Divergence(Protocol):
         """
         ...
 
-
-@runtime_checkable
-class Proximable(Divergence, Protocol):
-    """A divergence whose proximal map is known."""
+    def log_curvature(self, log_t: np.ndarray) -> np.ndarray:
+        """log f''(t) of log t."""
+        ...
 
     def proximal(self, z: np.ndarray, log_Q: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """argmin over R >= 0 of Q f(R/Q) + (R - z)² / (2 weight), cell by cell."""
+        """argmin over R >= 0 of Q f(R/Q) + (R - z)² / (2 weight), cell by cell; f'(∞) R where
+        Q = 0."""
         ...

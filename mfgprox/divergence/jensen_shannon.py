@@ -12,8 +12,11 @@ import numpy as np
 
 from mfgprox.divergence.base import JENSEN_SHANNON, Law
 from mfgprox.divergence.gibbs import gibbs
+from mfgprox.divergence.proximal import proximal
 
 LOG_2 = math.log(2.0)
+LARGE = 37.0
+"""log t from which on log(1 + 1/t) is 1/t to rounding."""
 
 
 class JensenShannon:
@@ -34,6 +37,18 @@ class JensenShannon:
 
     def distance(self, log_t: np.ndarray) -> np.ndarray:
         return 0.5 * np.logaddexp(0.0, -np.asarray(log_t, float))
+
+    def log_distance(self, log_t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        log_t = np.asarray(log_t, float)
+        near = np.minimum(log_t, LARGE)
+        size = np.logaddexp(0.0, -near)
+        value = np.where(log_t > LARGE, -log_t, np.log(size))
+        slope = np.where(log_t > LARGE, -1.0, -np.exp(-np.logaddexp(0.0, near)) / size)
+        return value - LOG_2, slope
+
+    def log_curvature(self, log_t: np.ndarray) -> np.ndarray:
+        log_t = np.asarray(log_t, float)
+        return -LOG_2 - log_t - np.logaddexp(0.0, log_t)
 
     def conjugate_of(self, log_t: np.ndarray) -> np.ndarray:
         return 0.5 * (np.logaddexp(0.0, log_t) - LOG_2)
@@ -69,14 +84,17 @@ class JensenShannon:
     def potential(self, R: np.ndarray, log_Q: np.ndarray, epsilon: float) -> np.ndarray:
         inside = np.isfinite(log_Q)
         log_R = np.log(R, out=np.full(R.shape, -np.inf), where=R > 0.0)
-        log_t = np.subtract(log_R, log_Q, out=np.full(R.shape, np.nan), where=inside)
-        slope = 0.5 * (LOG_2 - np.logaddexp(0.0, -log_t))
+        log_t = np.subtract(log_R, log_Q, out=np.zeros(R.shape), where=inside)
+        slope = np.where(inside, 0.5 * (LOG_2 - np.logaddexp(0.0, -log_t)), np.nan)
         return epsilon * np.where(~inside & (R > 0.0), self.recession, slope)
 
     def gibbs(
         self, U: np.ndarray, log_Q: np.ndarray, epsilon: float, cell_volume: float
     ) -> tuple[np.ndarray, float]:
         return gibbs(self, U, log_Q, epsilon, cell_volume)
+
+    def proximal(self, z: np.ndarray, log_Q: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return proximal(self, z, log_Q, weight)
 
 
 def _entropy(t: np.ndarray) -> np.ndarray:

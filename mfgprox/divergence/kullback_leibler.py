@@ -51,6 +51,9 @@ class KullbackLeibler:
         log_mass = float(logsumexp(exponent)) + np.log(cell_volume)
         return np.exp(exponent - log_mass), epsilon * log_mass
 
+    def log_curvature(self, log_t: np.ndarray) -> np.ndarray:
+        return -np.asarray(log_t, float)
+
     def proximal(self, z: np.ndarray, log_Q: np.ndarray, weight: np.ndarray) -> np.ndarray:
         # R + weight (log(R/Q) + 1) = z has the root weight ω(z/weight + log Q - 1 - log weight)
         # with the Wright function ω + log ω = its argument.

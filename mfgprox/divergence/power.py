@@ -14,6 +14,7 @@ import numpy as np
 
 from mfgprox.divergence.base import POWER, Law
 from mfgprox.divergence.gibbs import gibbs
+from mfgprox.divergence.proximal import proximal
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,14 @@ class Power:
         with np.errstate(over="ignore"):
             power = np.exp((self.alpha - 1.0) * np.asarray(log_t, float))
         return self.scale / abs(self.alpha - 1.0) * power
+
+    def log_distance(self, log_t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        power = self.alpha - 1.0
+        value = math.log(self.scale / abs(power)) + power * np.asarray(log_t, float)
+        return value, np.full(np.shape(log_t), power)
+
+    def log_curvature(self, log_t: np.ndarray) -> np.ndarray:
+        return math.log(self.scale) + (self.alpha - 2.0) * np.asarray(log_t, float)
 
     def conjugate_of(self, log_t: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
@@ -129,6 +138,9 @@ class Power:
         self, U: np.ndarray, log_Q: np.ndarray, epsilon: float, cell_volume: float
     ) -> tuple[np.ndarray, float]:
         return gibbs(self, U, log_Q, epsilon, cell_volume)
+
+    def proximal(self, z: np.ndarray, log_Q: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return proximal(self, z, log_Q, weight)
 
 
 def _log(t: np.ndarray) -> np.ndarray:

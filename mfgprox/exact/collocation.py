@@ -59,8 +59,11 @@ class System:
         """Its derivative in U."""
         if self.divergence.name == "kl":
             return np.full(U.shape, 1.0 / self.epsilon)
-        step = 1e-6 * self.epsilon
-        return (self.log_ratio(U + step) - self.log_ratio(U - step)) / (2.0 * step)
+        log_t = self.log_ratio(U)
+        held = np.isfinite(log_t)
+        log_t = np.where(held, log_t, 0.0)
+        bend = np.clip(log_t + self.divergence.log_curvature(log_t), -600.0, 600.0)
+        return np.where(held, np.exp(-bend) / self.epsilon, 0.0)
 
     def information(self, U: np.ndarray) -> np.ndarray:
         """f(R/Q); for KL t log t - t + 1, which with masses one keeps its digits where R is Q."""

@@ -4,13 +4,15 @@
 
 with R = r_j Q on cell j: the unknowns are the masses of R below the nodes of the mesh, and the
 functional is convex in them. P enters by its exact quantiles; within a cell the mass of R is taken
-as linear in y. Cells without mass of Q carry none of R; mass that changes sides of such a gap pays
-the difference of the cost. Source: Baptista, Birmpa, Katsoulakis, Rey-Bellet, Zhang: Proximal
-optimal transport divergences, (2.4); quantile form of the transport cost on the line.
+as linear in y. Cells without mass of Q carry none of R, unless the mesh holds them too; mass that
+changes sides of such a gap pays the difference of the cost. Source: Baptista, Birmpa, Katsoulakis,
+Rey-Bellet, Zhang: Proximal optimal transport divergences, (2.4); quantile form of the transport
+cost on the line.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,9 +48,10 @@ class Mesh:
         return self.right - self.left
 
     @staticmethod
-    def of(Q: Distribution, edges: np.ndarray) -> Mesh:
+    def of(Q: Distribution, edges: np.ndarray, everywhere: bool = False) -> Mesh:
+        """everywhere: with the cells without mass of Q."""
         log_Q = Q.log_masses(edges)
-        held = np.isfinite(log_Q)
+        held = np.isfinite(log_Q) | everywhere
         return Mesh(edges[:-1][held], edges[1:][held], log_Q[held])
 
 
@@ -71,13 +74,17 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class ConvexProblem:
-    """P, the mesh of Q, p, epsilon and the divergence."""
+    """P, the mesh of Q, p, epsilon and the divergence.
+
+    reach: beyond this distance the cost goes on with the slope that it has there.
+    """
 
     P: Distribution
     mesh: Mesh
     p: float
     epsilon: float
     divergence: Divergence
+    reach: float = math.inf
 
     def evaluate(self, R: np.ndarray) -> State:
         """Value, gradient and Hessian at the masses R > 0 of sum one."""
@@ -103,7 +110,7 @@ class ConvexProblem:
         self, R: np.ndarray, S: np.ndarray
     ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
         """The cost, ∫φ'(1-θ), ∫φ'θ and the second moments of φ'' on every cell."""
-        P, p, mesh, n = self.P, self.p, self.mesh, R.size
+        P, mesh, n = self.P, self.mesh, R.size
         ends = np.sort(np.concatenate([S, P.edges]))
         half = 0.5 * np.diff(ends)
         middle = 0.5 * (ends[1:] + ends[:-1])
@@ -121,7 +128,7 @@ class ConvexProblem:
         h = mesh.width
         away = mesh.left[cell][:, None] + h[cell][:, None] * theta - x
         size = np.abs(away)
-        slope = p * np.sign(away) * size ** (p - 1.0)
+        slope = self.slope(away)
         scale = (h[cell] * inverse)[:, None]
         upper = np.bincount(cell, (scale * weight * slope * theta).sum(axis=1), n)
         lower = np.bincount(cell, (scale * weight * slope * (1.0 - theta)).sum(axis=1), n)
@@ -130,22 +137,35 @@ class ConvexProblem:
             np.bincount(cell, (bent * basis).sum(axis=1), n)
             for basis in (theta**2, theta * (1.0 - theta), (1.0 - theta) ** 2)
         ]
-        cost = float((weight * size**p).sum())
+        cost = float((weight * self.cost(size)).sum())
         return cost, lower, upper, np.array(curvature)
 
+    def cost(self, away: np.ndarray) -> np.ndarray:
+        """|.|^p, linear beyond the reach."""
+        size = np.abs(away)
+        near = np.minimum(size, self.reach)
+        return near**self.p + np.where(
+            size > near, self.p * near ** (self.p - 1.0) * (size - near), 0.0
+        )
+
+    def slope(self, away: np.ndarray) -> np.ndarray:
+        """The derivative of the cost."""
+        return self.p * np.sign(away) * np.minimum(np.abs(away), self.reach) ** (self.p - 1.0)
+
     def _bend(self, size: np.ndarray) -> np.ndarray:
-        """Second derivative of |.|^p, finite at 0 (for p < 2: it only steers the step)."""
-        return self.p * (self.p - 1.0) * np.maximum(size, SMALLEST_DISTANCE) ** (self.p - 2.0)
+        """Second derivative of the cost, finite at 0 (for p < 2: it only steers the step)."""
+        bend = self.p * (self.p - 1.0) * np.maximum(size, SMALLEST_DISTANCE) ** (self.p - 2.0)
+        return np.where(size > self.reach, 0.0, bend)
 
     def jump_slope(self, x: np.ndarray) -> np.ndarray:
         """Change of the cost when mass at x passes from the right to the left of each gap of Q."""
         a, b = self.mesh.right[:-1], self.mesh.left[1:]
-        return np.where(b > a, np.abs(x - a) ** self.p - np.abs(x - b) ** self.p, 0.0)
+        return np.where(b > a, self.cost(x - a) - self.cost(x - b), 0.0)
 
     def _across_gaps(self, S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gradient and curvature from mass that passes from one side of a gap to the other."""
-        a, b, p = self.mesh.right[:-1] - S, self.mesh.left[1:] - S, self.p
-        change = p * (np.sign(b) * np.abs(b) ** (p - 1.0) - np.sign(a) * np.abs(a) ** (p - 1.0))
+        a, b = self.mesh.right[:-1] - S, self.mesh.left[1:] - S
+        change = self.slope(b) - self.slope(a)
         density = np.maximum(self.P.density(S), SMALLEST_DENSITY)
         return self.jump_slope(S), np.where(b > a, change / density, 0.0)
 
@@ -155,10 +175,8 @@ class ConvexProblem:
         if self.divergence.name == "kl":
             log_ratio = np.log(R) - log_Q
             return float((R * log_ratio).sum()), log_ratio
-        ratio = R / np.exp(log_Q)
-        return float((np.exp(log_Q) * self.divergence.f(ratio)).sum()), np.asarray(
-            self.divergence.derivative(ratio)
-        )
+        f = self.divergence
+        return f.between(R, log_Q, 1.0), np.asarray(f.potential(R, log_Q, 1.0))
 
     def marginal(self, R: np.ndarray) -> np.ndarray:
         """f'(R/Q) on the cells (for KL without its constant 1)."""
@@ -168,7 +186,8 @@ class ConvexProblem:
         """epsilon f''(R/Q) / Q, the derivative of epsilon f'(R/Q) in R."""
         if self.divergence.name == "kl":
             return self.epsilon / R
-        ratio, step = R / np.exp(self.mesh.log_Q), 1e-5
-        f = self.divergence.derivative
-        bend = (f(ratio * (1.0 + step)) - f(ratio * (1.0 - step))) / (2.0 * step * ratio)
-        return self.epsilon * bend / np.exp(self.mesh.log_Q)
+        log_Q = self.mesh.log_Q
+        held = np.isfinite(log_Q)
+        log_t = np.subtract(np.log(R), log_Q, out=np.zeros(R.shape), where=held)
+        log_bend = self.divergence.log_curvature(log_t) - np.where(held, log_Q, 0.0)
+        return np.where(held, self.epsilon * np.exp(np.clip(log_bend, -600.0, 600.0)), 0.0)

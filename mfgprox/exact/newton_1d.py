@@ -87,7 +87,7 @@ def _step(problem: ConvexProblem, state: State, kinks: list, stiffer: float) -> 
             break
         nodes, change = np.append(nodes, crossing), np.append(change, jump)
         d = _solve(K, q, state.gradient, nodes, change)
-    growth = _growth(state, K, slope, d, nodes)
+    growth = growth_of(state.gradient, state.R, K, slope, d, nodes)
     order = np.argsort(nodes)
     free = np.setdiff1d(np.arange(d.size), nodes[change == 0.0])
     decrement = float(-(state.gradient[free] * d[free]).sum())
@@ -114,8 +114,13 @@ def _solve(
     return solve_banded((1, 1), banded, right)
 
 
-def _growth(
-    state: State, K: np.ndarray, slope: np.ndarray, d: np.ndarray, nodes: np.ndarray
+def growth_of(
+    gradient: np.ndarray,
+    R: np.ndarray,
+    K: np.ndarray,
+    slope: np.ndarray,
+    d: np.ndarray,
+    nodes: np.ndarray,
 ) -> np.ndarray:
     """dR/R of every cell.
 
@@ -125,13 +130,13 @@ def _growth(
     pushed = K[0] * d
     pushed[:-1] += K[1][:-1] * d[1:]
     pushed[1:] += K[1][:-1] * d[:-1]
-    dw = np.concatenate([[0.0], np.cumsum(state.gradient + pushed)])
+    dw = np.concatenate([[0.0], np.cumsum(gradient + pushed)])
     direct = slope * np.diff(np.concatenate([[0.0], d, [0.0]]))
-    bounds = np.concatenate([[0], np.sort(nodes) + 1, [state.R.size]])
+    bounds = np.concatenate([[0], np.sort(nodes) + 1, [R.size]])
     for a, b in itertools.pairwise(bounds):
-        top = a + int(np.argmax(state.R[a:b]))
+        top = a + int(np.argmax(R[a:b]))
         dw[a:b] += direct[top] - dw[top]
-    return dw / (slope * state.R)
+    return dw / (slope * R)
 
 
 def _held(

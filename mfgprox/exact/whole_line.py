@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from mfgprox.density import sample
+from mfgprox.exact import interior_line
 from mfgprox.exact.answer import ExactAnswer
 from mfgprox.exact.line import distribution
 from mfgprox.exact.one_dimensional import OneDimensionalSolution, solve
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
+
+INTERIOR_ACCURACY = 1e-6
+"""Relative error of an answer on meshes beyond which there is none."""
 
 
 def solve_problem(problem: Problem) -> OneDimensionalSolution:
@@ -26,14 +30,19 @@ def solve_problem(problem: Problem) -> OneDimensionalSolution:
 def answer(problem: Problem) -> ExactAnswer | None:
     """The reference for a problem with one axis; None for others.
 
-    None as well where its own check fails (it may with many gaps in both P and Q), and where R
-    may leave the support of Q at a finite price, which it does not follow.
+    By an interior point on meshes where R may vanish or leave the support of Q at a finite price.
+    None where its own check fails (it may with many gaps in both P and Q).
     """
-    if problem.grid.dimension != 1 or not stays_inside(problem):
+    if problem.grid.dimension != 1:
         return None
-    solution = solve_problem(problem)
+    if not stays_inside(problem) or not np.isneginf(problem.divergence.derivative(np.zeros(1))[0]):
+        return _by_interior_point(problem)
+    try:
+        solution = solve_problem(problem)
+    except FloatingPointError:
+        return _by_interior_point(problem)
     if not solution.trusted:
-        return None
+        return _by_interior_point(problem) if problem.divergence.name != "kl" else None
 
     def density(t: float, grid: Grid) -> np.ndarray:
         if problem.smooth:
@@ -54,6 +63,26 @@ def answer(problem: Problem) -> ExactAnswer | None:
         minimiser=lambda grid: density(1.0, grid),
         path=density,
         slope=lambda t, grid: [solution.path.gradient(t, grid.centers(0))],
+    )
+
+
+def _by_interior_point(problem: Problem) -> ExactAnswer | None:
+    P, Q = (distribution(density, problem.grid) for density in problem.densities)
+    try:
+        found = interior_line.solve(
+            P, Q, epsilon=problem.epsilon, p=problem.p, divergence=problem.divergence
+        )
+    except FloatingPointError:
+        return None
+    if found.error > INTERIOR_ACCURACY * max(1.0, abs(found.divergence)):
+        return None
+    return ExactAnswer(
+        name="1-D reference, interior point",
+        divergence=found.divergence,
+        transport_cost=found.transport_cost,
+        information_divergence=found.information_divergence,
+        error=found.error,
+        minimiser=lambda grid: found.averages(grid.edges(0)),
     )
 
 

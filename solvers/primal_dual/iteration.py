@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mfgprox.divergence import Proximable
 from mfgprox.kernels import staggered
 from mfgprox.kernels.threads import over
 from mfgprox.solvers.iterate import TRANSIENT
@@ -144,7 +143,6 @@ def _terminal_step(d: Discretisation, it: Iterate, steps: Steps, final: np.ndarr
     g = 2.0 * it.weight[-1, held] / steps.sigma
     v = it.terminal[held] + (2.0 * final - it.rho[-1])[held] / g
     f = d.problem.divergence
-    assert isinstance(f, Proximable)
     R = f.proximal(g * v, d.log_Q[held], d.epsilon * d.slabs * g)
     it.terminal[held] += steps.relaxation * (v - R / g - it.terminal[held])
     return float(np.abs(final[held] - R).sum() * d.problem.grid.cell_volume)

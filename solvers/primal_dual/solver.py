@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfgprox.divergence import Proximable
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
-from mfgprox.solvers.iterate import Record, Unsuitable
+from mfgprox.solvers.iterate import Record
 from mfgprox.solvers.primal_dual import judge
 from mfgprox.solvers.primal_dual.certificate import certify
 from mfgprox.solvers.primal_dual.discretisation import Discretisation
@@ -81,12 +80,7 @@ class PrimalDual:
         return Steps(self.sigma, self.relaxation, floor=self.floor)
 
     def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> State:
-        """The state before the first step: cold on the coarsest grid, or `start` on the last.
-
-        Raises Unsuitable for an f without a proximal map.
-        """
-        if not isinstance(problem.divergence, Proximable):
-            raise Unsuitable(f"primal-dual needs f_divergence = kl; got {problem.divergence.name}")
+        """The state before the first step: cold on the coarsest grid, or `start` on the last."""
         return begin(problem, start, self.steps)
 
     def step(self, problem: Problem, state: State, tolerance: Tolerance) -> Record:
