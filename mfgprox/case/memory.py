@@ -27,6 +27,7 @@ class Arrays:
 
 ARRAYS = {
     "newton": Arrays((100, 28, 130), (5, 7, 6)),
+    "semi-discrete": Arrays((130, 120, 130), (5, 7, 6)),
     "back-and-forth": Arrays((1000, 500, 1000), (5, 7, 6)),
     "primal-dual": Arrays((100, 60, 130), (30, 36, 44)),
     "fictitious-play": Arrays((100, 60, 130), (8, 8, 9)),

@@ -7,6 +7,7 @@ by a factor at most, since the linearisation knows nothing beyond.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from mfgprox.solvers.semi_discrete.linear import solved
 from mfgprox.solvers.semi_discrete.release import released, touched
 
 FACTOR = 8.0
+"""By which a cell's mass is asked to change in one step at most."""
 LONGEST = 5.0
 """Change of psi in one step at most, in units of epsilon."""
 SUFFICIENT = 1e-4
@@ -29,6 +31,8 @@ RELEASE = 0.03
 """Share of ‖R - r‖ on hidden sites from which these are released."""
 FAR, EFFORT = 0.05, (1e-2, 1e-4)
 """Relative accuracy of the linear systems, while ‖R - r‖ exceeds FAR and below."""
+LOPSIDED = 0.05
+"""Ratio of limited gains to limited losses, or the reverse, below which the limit is widened."""
 WEAK = 1e-10
 """Coupling of cells outside of P to their neighbours, as a share of the largest one."""
 ROUNDING = 1e-13
@@ -93,13 +97,16 @@ def direction(lattice: Lattice, at: Point, factor: float) -> Direction:
 
 def _balanced(change: np.ndarray, r: np.ndarray, factor: float) -> np.ndarray:
     """R - r with every cell's mass changed by a factor at most, gains and losses being equal."""
-    whole = change
-    change = np.where(r > 0.0, np.clip(change, r / factor - r, r * factor - r), change)
-    gain, loss = float(change[change > 0.0].sum()), -float(change[change < 0.0].sum())
-    least = min(gain, loss)
-    if not least > 0.0:
-        return whole
-    return np.where(change > 0.0, change * (least / gain), change * (least / loss))
+    held = r > 0.0
+    while math.isfinite(factor):
+        part = np.where(held, np.clip(change, r / factor - r, r * factor - r), change)
+        gain, loss = float(part[part > 0.0].sum()), -float(part[part < 0.0].sum())
+        least = min(gain, loss)
+        if least > LOPSIDED * max(gain, loss):
+            return np.where(part > 0.0, part * (least / gain), part * (least / loss))
+        # Next to empty cells cannot take in time what the full ones have too much.
+        factor = factor * factor if factor < 1e100 else math.inf
+    return change
 
 
 def _search(lattice: Lattice, at: Point, way: Direction) -> tuple[Point, float]:

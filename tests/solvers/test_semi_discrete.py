@@ -1,0 +1,196 @@
+"""The semi-discrete solver on torn maps, zeros of Q and degenerate data."""
+
+import dataclasses
+import math
+
+import numba
+import numpy as np
+import pytest
+
+import mfgprox
+from mfgprox.density import Gaussian, Mixture
+from mfgprox.exact import exact_answer
+from mfgprox.grid import Grid
+from mfgprox.problem import Problem
+from mfgprox.solvers import make_solver, solve
+from mfgprox.solvers.iterate import Interrupted, Progress, Unsuitable, iterate
+from mfgprox.solvers.semi_discrete.state import extrapolated
+from mfgprox.tolerance import Tolerance
+from mfgprox.tree import put_together, take_apart
+
+pytestmark = pytest.mark.compiled
+TIGHT = Tolerance(1e-6)
+
+
+def case(name, epsilon, n):
+    problem = mfgprox.load_case(name).with_epsilon(epsilon)
+    return problem.on(problem.grid.with_cells((n,) * problem.grid.dimension))
+
+
+def solved(problem, **options):
+    return solve(problem, "semi-discrete", tolerance=TIGHT, static=True, **options)
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.5, 6.0])
+def test_torn_map_to_four_bumps(epsilon):
+    problem = case("four_bumps_2d", epsilon, 128)
+    found, exact = solved(problem), exact_answer(problem)
+    assert found.converged
+    # 1.5e-5, 1e-6 and 4e-6 where this was written: what h⁴ leaves at 128 cells.
+    assert found.divergence == pytest.approx(exact.divergence, rel=1e-4)
+    assert abs(found.divergence - exact.divergence) <= found.divergence_error
+    assert found.lower_bound <= exact.divergence <= found.upper_bound
+    assert 0.0 <= found.gap <= 1e-6 * found.dual_value
+
+
+@pytest.mark.parametrize(("epsilon", "error"), [(0.05, 3e-3), (0.5, 1e-4), (5.0, 1e-4)])
+def test_ring_keeps_R_off_the_zeros(epsilon, error):
+    problem = case("ring_2d", epsilon, 128)
+    found, exact = solved(problem), exact_answer(problem)
+    assert found.converged
+    assert (found.R[problem.Q == 0.0] == 0.0).all()
+    assert problem.grid.integrate(found.R) == pytest.approx(1.0, abs=1e-13)
+    # At epsilon 0.05 R decays within a cell from the inner edge.
+    assert found.divergence == pytest.approx(exact.divergence, rel=error)
+    assert abs(found.divergence - exact.divergence) <= found.divergence_error
+
+
+def test_picture_of_which_half_is_white():
+    found = [solved(case("image_2d", 1.0, n)) for n in (64, 128)]
+    assert all(f.converged for f in found)
+    assert found[0].divergence == pytest.approx(found[1].divergence, rel=5e-4)
+    assert found[1].lower_bound <= found[1].divergence <= found[1].upper_bound
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 2.0, 1e4])
+def test_on_the_line(epsilon):
+    P = Gaussian([0.0], std=[0.5])
+    Q = Mixture([0.5, 0.5], [Gaussian([m], std=[0.3]) for m in (-1.5, 1.5)])
+    problem = Problem(P, Q, epsilon=epsilon, grid=Grid((-4,), (4,), (512,)))
+    found = solved(problem)
+    assert found.converged
+    # 4e-8 where this was written: h⁴ at 512 cells.
+    assert found.divergence == pytest.approx(exact_answer(problem).divergence, rel=1e-6)
+
+
+def test_P_and_Q_both_in_two_pieces():
+    P = Mixture(
+        [0.3, 0.7], [Gaussian([-1.5, 0], std=[0.2] * 2), Gaussian([1.5, 0.5], std=[0.2] * 2)]
+    )
+    Q = Mixture(
+        [0.5, 0.5], [Gaussian([0, 1.5], std=[0.2] * 2), Gaussian([0.3, -1.5], std=[0.2] * 2)]
+    )
+    found = solved(Problem(P, Q, epsilon=1.0, grid=Grid((-3, -3), (3, 3), (64, 64))))
+    assert found.gap <= 1e-3 * found.dual_value
+    assert found.lower_bound <= found.divergence <= found.upper_bound
+
+
+@pytest.mark.parametrize("name", ["jensen-shannon", "hellinger", "pearson"])
+def test_other_divergences(name):
+    P, Q = Gaussian([-0.5, 0.0], std=[0.6, 0.5]), Gaussian([0.5, 0.2], std=[0.7, 0.8])
+    problem = Problem(P, Q, epsilon=2.0, grid=Grid((-4, -4), (4, 4), (64, 64)), f_divergence=name)
+    found = solved(problem)
+    assert found.gap <= 1e-5 * found.dual_value
+    assert found.lower_bound <= found.divergence <= found.upper_bound
+    if name != "pearson":
+        newton = solve(problem, "newton", static=True)
+        assert found.divergence == pytest.approx(newton.divergence, rel=2e-4)
+
+
+@pytest.mark.parametrize("cells", [(2, 2), (1, 7), (9, 1), (2, 40), (33, 20)])
+@pytest.mark.parametrize("epsilon", [1e-3, 1.0, 1e4])
+def test_small_and_uneven_grids_with_zeros_end_with_a_status(cells, epsilon):
+    rng = np.random.default_rng(3)
+    grid = Grid((-3, -3), (3, 2), cells)
+    P = rng.random(grid.shape) * (rng.random(grid.shape) > 0.3)
+    Q = rng.random(grid.shape) * (rng.random(grid.shape) > 0.5)
+    P.flat[-1] = Q.flat[0] = 1.0
+    found = solved(Problem(P, Q, epsilon=epsilon, grid=grid))
+    assert np.isfinite([found.divergence, found.gap, found.divergence_error]).all()
+    assert found.gap >= -1e-9
+    assert found.converged or found.notes
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 1.0, 1e4])
+def test_nothing_to_do_and_one_atom(epsilon):
+    grid = Grid((-3, -3), (3, 3), (32, 32))
+    P = Gaussian([0.0, 0.0], std=[0.5, 0.5])
+    same = solved(Problem(P, P, epsilon=epsilon, grid=grid))
+    assert same.divergence <= same.divergence_error + 1e-12
+    Q = np.zeros(grid.shape)
+    Q[20, 7] = 1.0
+    atom = solved(Problem(P, Q, epsilon=epsilon, grid=grid))
+    assert atom.gap == 0.0
+    x, y = grid.coordinates()
+    cost = np.square(x - x[0, 7]) + np.square(y - y[20, 0])
+    h = grid.spacing[0]
+    expected = grid.integrate(atom.problem.P * cost) + h * h / 6.0  # P is spread over its cells
+    assert atom.dual_value == pytest.approx(expected, rel=1e-12)
+
+
+def test_threads_do_not_change_a_bit():
+    problem, before = case("four_bumps_2d", 2.0, 64), numba.get_num_threads()
+    found = []
+    for threads in (1, min(2, before)):
+        numba.set_num_threads(threads)
+        found.append(solved(problem))
+    numba.set_num_threads(before)
+    assert found[0].divergence == found[1].divergence
+    np.testing.assert_array_equal(found[0].R, found[1].R)
+
+
+@pytest.mark.parametrize("stop", [1, 12, 17])
+def test_a_resumed_solve_ends_in_the_same_bits(stop):
+    problem, solver = case("ring_2d", 2.0, 128), make_solver("semi-discrete")
+    whole = iterate(solver, problem, TIGHT, static=True)
+    kept = []
+
+    def keep(progress):
+        document, arrays = take_apart(progress)
+        kept.append((document, [a.copy() for a in arrays]))
+
+    calls = iter(range(1000))
+    with pytest.raises(Interrupted):
+        iterate(
+            solver, problem, TIGHT, static=True, checkpoint=keep,
+            interrupted=lambda: next(calls) + 1 >= stop,
+        )  # fmt: skip
+    progress = put_together(*kept[-1])
+    assert isinstance(progress, Progress)
+    resumed = iterate(solver, problem, TIGHT, static=True, progress=progress)
+    assert resumed.iterations == whole.iterations
+    assert resumed.divergence == whole.divergence
+    np.testing.assert_array_equal(resumed.U, whole.U)
+
+
+def test_a_start_saves_steps_and_changes_nothing():
+    problem = case("four_bumps_2d", 2.0, 64)
+    cold = solved(problem)
+    warm = solved(problem, start=cold)
+    near = solved(problem, start=solved(problem.with_epsilon(3.0)))
+    assert warm.iterations < near.iterations <= cold.iterations
+    for other in (warm, near):
+        assert other.dual_value == pytest.approx(cold.dual_value, rel=2e-6)
+
+
+def test_what_is_refused_is_said():
+    problem = case("ring_2d", 1.0, 16)
+    for other, reason in (
+        (Problem(problem.P, problem.Q, epsilon=1.0, grid=problem.grid, p=3.0), "p = 3"),
+        (
+            Problem(problem.P, problem.Q, epsilon=1.0, grid=problem.grid, f_divergence="hellinger"),
+            "Q with zeros",
+        ),
+        (mfgprox.load_case("gaussian_3d"), "3 axes"),
+    ):
+        with pytest.raises(Unsuitable, match=reason):
+            solved(other)
+    with pytest.raises(ValueError, match="most_steps"):
+        dataclasses.replace(make_solver("semi-discrete"), most_steps=0)
+
+
+def test_extrapolation_of_a_second_order_law():
+    values = [1.0 + 0.3 * 4.0**-k + 0.05 * 16.0**-k for k in range(4)]
+    found = extrapolated(values, [0.0] * 4, [2.0] * 3)
+    assert abs(found.value - 1.0) <= found.error < 1e-3
+    assert math.isinf(extrapolated(values[:1], [0.0], []).error)
