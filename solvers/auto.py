@@ -1,8 +1,10 @@
 """The default: the fastest solver that the data allow, and another one where it fails.
 
-Newton's method where P and Q are smooth and positive. It has failed where mass lies on cells whose
-map would have to fold, where a value is not finite, or where its own gap stays open; then
-primal-dual goes on, from Newton's potential if that is worth anything.
+Newton's method where P and Q are smooth and positive; where it fails (a torn map) or cannot be, the
+cells of power diagrams for p = 2 on the line and in the plane; the dual of the lattice problem for
+everything else; primal-dual last. A solver has failed where mass lies on cells whose map would have
+to fold, where a value is not finite, or where its own gap stays open. The next one starts from its
+potential if that is worth anything, and where none closes its gap the smallest one counts.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from mfgprox.solvers.choose import make_solver
 from mfgprox.solvers.iterate import Record, Solver, Unsuitable
 from mfgprox.tolerance import Status, Tolerance
 
-ORDER = ("newton", "primal-dual")
+ORDER = ("newton", "semi-discrete", "back-and-forth", "primal-dual")
 """What is tried, one after the other."""
 CLOSED = 1e-4
 """A relative gap up to which a solver that has nothing left to gain is believed."""
@@ -34,6 +36,12 @@ class AutoState:
     notes: list[str] = field(default_factory=list)
     levels: int = 0
     """Grids on which the solvers before have worked."""
+    gap: float = math.inf
+    """The relative gap of the solver at work on the problem's own grid, inf where unknown."""
+    best: int = -1
+    """Which of the solvers before came closest, -1 if none came to the problem's own grid."""
+    best_inner: Any = None
+    best_gap: float = math.inf
 
     @property
     def name(self) -> str:
@@ -69,20 +77,24 @@ class Auto:
             record = replace(
                 record, level=record.level + state.levels, levels=record.levels + state.levels
             )
+            state.gap = _relative_gap(record)
             reason, keep = _failure(record, tolerance)
         if last or not reason:
             return record
         start = _unfinished(problem, state) if keep else None
-        failed = f"{state.name} was tried first and failed: {reason}"
+        failed = f"{state.name} was tried before and failed: {reason}"
+        before = replace(state)
         state.choice += 1
         state.levels = record.level + 1
         try:
             _begin(problem, state, start, tolerance, [failed])
         except Unsuitable as error:
-            state.choice -= 1
-            state.levels -= record.level + 1
-            state.notes.append(f"No other solver takes the problem: {error}")
+            state.choice, state.levels = before.choice, before.levels
+            state.notes.append(f"No other solver takes the problem: {error}.")
             return record
+        if keep and before.gap < state.best_gap:
+            state.best, state.best_inner, state.best_gap = before.choice, before.inner, before.gap
+        state.gap = math.inf
         return replace(record, stalled=False, settled=False)
 
     def finish(
@@ -93,13 +105,27 @@ class Auto:
         iterations: int,
         history: dict[str, np.ndarray],
     ) -> Solution:
-        """The solution of the solver at work, with a note of why it was that one."""
+        """The solution of the solver at work, or of the one before that came closer, with a note
+        of why it was that one."""
+        notes = list(state.notes)
+        if not status.converged and state.best_gap < state.gap:
+            notes.append(
+                f"{state.name} came no closer than {ORDER[state.best]}, whose solution this is."
+            )
+            state = replace(state, choice=state.best, inner=state.best_inner)
         found = _solver(state).finish(problem, state.inner, status, iterations, history)
-        return replace(found, notes=(*state.notes, *found.notes))
+        return replace(found, notes=(*notes, *found.notes))
 
 
 def _solver(state: AutoState) -> Solver:
     return make_solver(state.name)
+
+
+def _relative_gap(record: Record) -> float:
+    """Of the problem's own grid; inf where it is not known."""
+    if not record.last_level or not math.isfinite(record.gap) or record.dual == 0.0:
+        return math.inf
+    return abs(record.gap) / abs(record.dual)
 
 
 def _begin(
@@ -116,13 +142,18 @@ def _begin(
         try:
             state.inner = solver.init(problem, start, tolerance)
         except Unsuitable as error:
-            refusals.append(str(error))
+            refusals.append(f"{ORDER[choice]} does not take {_got(error)}")
             continue
         state.choice = choice
         why = "; ".join(reasons + refusals) or "the data are smooth and positive"
         state.notes.append(f"Solver chosen automatically: {state.name}; {why}.")
         return
     raise Unsuitable("; ".join(refusals))
+
+
+def _got(error: Unsuitable) -> str:
+    """What of the problem was refused, without the list of what is accepted."""
+    return str(error).rpartition("; got ")[2]
 
 
 def _failure(record: Record, tolerance: Tolerance) -> tuple[str, bool]:

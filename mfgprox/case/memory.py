@@ -32,6 +32,8 @@ ARRAYS = {
     "primal-dual": Arrays((100, 60, 130), (30, 36, 44)),
     "fictitious-play": Arrays((100, 60, 130), (8, 8, 9)),
 }
+STATIC = ("newton", "semi-discrete", "back-and-forth")
+"""Methods that find the optimum without the path to it."""
 BASE = 225 * 2**20
 """Interpreter, libraries and compiled kernels. While they are compiled, it is 180 MiB more."""
 SMOOTH = ("gaussian", "mixture", "expression")
@@ -54,8 +56,11 @@ def method_of(settings: CaseSettings) -> str:
     method = settings.solver.method
     if method in ARRAYS:
         return method
+    axes, p = len(settings.grid.cells), settings.p
     smooth = all(density.kind in SMOOTH for density in (settings.P, settings.Q))
-    return "newton" if smooth else "primal-dual"
+    if smooth and (p == 2.0 or (axes == 1 and 2.0 < p <= 8.0)):
+        return "newton"
+    return "semi-discrete" if p == 2.0 and axes <= 2 else "back-and-forth"
 
 
 def time_levels(settings: CaseSettings) -> int:
@@ -65,7 +70,7 @@ def time_levels(settings: CaseSettings) -> int:
         edges = [b - a for a, b in zip(grid.lower, grid.upper, strict=True)]
         rate = sum((n / edge) ** 2 for n, edge in zip(grid.cells, edges, strict=True))
         return math.ceil(math.sqrt(2.0 * rate) * math.hypot(*edges)) + 1
-    if method in ("newton", "back-and-forth") and not settings.output.path:
+    if method in STATIC and not settings.output.path:
         return 2
     return grid.time_steps + 1
 
