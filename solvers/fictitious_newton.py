@@ -39,7 +39,9 @@ def terminal_slope(response: Response) -> np.ndarray:
     above = problem.divergence.potential(high, level.log_Q, problem.epsilon)
     below = problem.divergence.potential(low, level.log_Q, problem.epsilon)
     rise = np.subtract(above, below, out=np.ones(level.shape), where=level.support)
-    slope = np.where(level.support, (high - low) / rise, 0.0)
+    # Where both vanish and f'(0) is finite, the potential says nothing and R does not change.
+    told = level.support & (rise > 0.0)
+    slope = np.divide(high - low, rise, out=np.zeros(level.shape), where=told)
     return slope + FLOOR * slope.max()
 
 

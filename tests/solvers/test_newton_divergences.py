@@ -103,12 +103,6 @@ def test_r_that_may_vanish_is_refused(name):
         solve(on_the_line(name, 1.0), "newton")
 
 
-@pytest.mark.parametrize("name", ["hellinger", "pearson"])
-def test_primal_dual_says_that_it_has_no_proximal_map(name):
-    with pytest.raises(Unsuitable, match=r"primal-dual needs f_divergence = kl; got"):
-        solve(on_the_line(name, 1.0), "primal-dual")
-
-
 def test_fictitious_play_agrees_or_says_that_it_cannot():
     problem = on_the_line("jensen-shannon", 1.0, 128)
     newton = solve(problem, "newton", static=True)
