@@ -39,11 +39,14 @@ def solution(
     """
     problem, grid = lattice.problem, lattice.problem.grid
     _, gibbs = lattice.marginal(plan.psi)
-    psi = np.where(lattice.held, plan.psi, lattice.envelope(plan.phi)) + gibbs
+    psi = (
+        plan.psi if lattice.shared else np.where(lattice.held, plan.psi, lattice.envelope(plan.phi))
+    )
+    psi = psi + gibbs
     R = plan.R.reshape(grid.shape) / grid.cell_volume
     spline = SplinePotential(psi.reshape(lattice.shape), problem.cost, grid.kernel_spacing)
     U_0 = spline.c_transform()[0].reshape(grid.shape)
-    value, error = _value(plan, state, grid.integrate(problem.P * U_0), finished)
+    value, error = _value(plan, state, grid.integrate(problem.P * U_0), finished, problem.p == 2.0)
     information = problem.divergence.between(R, problem.log_Q, grid.cell_volume)
     primal = plan.primal(lattice)
     return Solution(
@@ -56,7 +59,7 @@ def solution(
         R=R,
         momentum=(),
         certificate=Certificate(primal, plan.dual, statement=STATEMENT),
-        divergence=value,
+        divergence=max(value, 0.0),
         divergence_error=error,
         transport_cost=max(value - problem.epsilon * information, 0.0),
         information_divergence=information,
@@ -67,18 +70,21 @@ def solution(
 
 
 def _value(
-    plan: Plan, state: BackAndForthState, between: float, finished: bool
+    plan: Plan, state: BackAndForthState, between: float, finished: bool, clean: bool
 ) -> tuple[float, float]:
     """The estimate of the continuous value, and of its error.
 
-    The lattice values of the nested grids, extrapolated; between: the dual value of the spline
-    through psi, a second opinion.
+    The lattice values of the nested grids, extrapolated, where their errors follow a clean law
+    (p = 2); else `between`, the dual value of the spline through psi. Either is the second opinion
+    on the other.
     """
     if not (finished and state.values):
         return between, math.inf
     values = [*state.values, plan.dual]
     found = [(ORDER * b - a) / (ORDER - 1.0) for a, b in pairwise(values)]
     left = max(state.primal - state.dual, 0.0) if math.isfinite(state.primal) else 0.0
+    if not clean:
+        return between, abs(found[-1] - between) + left
     before = found[-2] if len(found) > 1 else between
     return found[-1], max(abs(found[-1] - before) / 2.0, abs(found[-1] - between) / 2.0) + left
 
