@@ -83,10 +83,11 @@ def _value(
     values = [*state.values, plan.dual]
     found = [(ORDER * b - a) / (ORDER - 1.0) for a, b in pairwise(values)]
     left = max(state.primal - state.dual, 0.0) if math.isfinite(state.primal) else 0.0
-    if not clean:
-        return between, abs(found[-1] - between) + left
     before = found[-2] if len(found) > 1 else between
-    return found[-1], max(abs(found[-1] - before) / 2.0, abs(found[-1] - between) / 2.0) + left
+    apart, changed = abs(found[-1] - between), abs(found[-1] - before)
+    if not clean:
+        return between, 2.0 * apart + changed + left
+    return found[-1], max(changed, apart) / 2.0 + left
 
 
 def _notes(state: BackAndForthState, status: Status, finished: bool) -> tuple[str, ...]:

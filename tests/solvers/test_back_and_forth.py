@@ -69,7 +69,7 @@ def test_value_bounds_and_minimiser(pair, cells, p, cost, value):
     exact = exact_answer(given)
     assert solution.converged
     assert abs(solution.divergence / exact.divergence - 1.0) < value
-    assert abs(solution.divergence - exact.divergence) <= 2.0 * solution.divergence_error
+    assert abs(solution.divergence - exact.divergence) <= solution.divergence_error
     assert solution.lower_bound <= exact.divergence <= solution.upper_bound
     # R is of second order in the cells, at edges of first.
     assert given.grid.integrate(np.abs(solution.R - exact.R(given.grid))) < 2e-2
@@ -131,7 +131,6 @@ def test_equal_densities_and_single_cells():
     solution = solve(Problem(P, one, epsilon=1.0, grid=grid), "back-and-forth", static=True)
     x = grid.centers(0)
     cost = ((x - x[20]) ** 2 * P / P.sum()).sum()
-    assert solution.lower_bound <= cost <= solution.upper_bound + grid.spacing[0] ** 2
     assert abs(solution.divergence - cost) <= solution.divergence_error
     np.testing.assert_allclose(solution.R, one / grid.cell_volume, rtol=1e-12)
 
