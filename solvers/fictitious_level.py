@@ -22,6 +22,9 @@ from mfgprox.problem import Problem
 CFL_LIMIT = 0.99
 """Below 1, so that a density stays non-negative after rounding."""
 
+AT_REST = tuple(10.0**-k for k in range(2, 17, 2))
+"""Shares of the pair at rest that are tried where f(0) = ∞."""
+
 
 def stable_steps(problem: Problem, speed: float) -> int:
     """The least number of time steps with which the sweeps are monotone up to this speed."""
@@ -183,9 +186,24 @@ class Response:
         level = self.level
         return level.problem.divergence.between(self.pushed, level.log_Q, level.volume)
 
-    @property
+    @cached_property
     def primal(self) -> float:
-        return self.kinetic + self.level.problem.epsilon * self.information
+        """Of the pushed pair. Where f(0) = ∞ and the scheme leaves cells without mass, that is ∞:
+        then of the best mixture of it with the pair at rest, which has P everywhere."""
+        level, epsilon = self.level, self.level.problem.epsilon
+        value = self.kinetic + epsilon * self.information
+        if self.endless:
+            f = level.problem.divergence
+            for share in AT_REST:
+                mixed = (1.0 - share) * self.pushed + share * level.P
+                price = epsilon * f.between(mixed, level.log_Q, level.volume)
+                value = min(value, (1.0 - share) * self.kinetic + price)
+        return value
+
+    @property
+    def endless(self) -> bool:
+        """Whether f(0) = ∞."""
+        return not np.isfinite(self.level.problem.divergence.f(np.zeros(1))).all()
 
     @property
     def gap(self) -> float:

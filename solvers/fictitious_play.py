@@ -23,7 +23,7 @@ from mfgprox.solvers import fictitious_state as states
 from mfgprox.solvers.fictitious_level import Response
 from mfgprox.solvers.fictitious_result import Outcome, assemble
 from mfgprox.solvers.fictitious_state import State
-from mfgprox.solvers.iterate import Record, Unsuitable
+from mfgprox.solvers.iterate import Record
 from mfgprox.tolerance import Status, Tolerance
 
 UPDATES = ("newton", "line-search", "classical")
@@ -61,15 +61,7 @@ class FictitiousPlay:
             raise ValueError(f"update must be one of {', '.join(UPDATES)}; got {self.update!r}")
 
     def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> State:
-        """The state before the first step, on the coarsest grid.
-
-        Raises Unsuitable for an f with f(0) = ∞: the scheme leaves cells without any mass.
-        """
-        if not np.isfinite(problem.divergence.f(np.zeros(1))).all():
-            raise Unsuitable(
-                "fictitious-play needs an f_divergence with a finite f(0) (kl, pearson, hellinger, "
-                f"jensen-shannon, alpha > 0); got {problem.divergence.name}"
-            )
+        """The state before the first step, on the coarsest grid."""
         return states.begin(problem, start)
 
     def step(self, problem: Problem, state: State, tolerance: Tolerance) -> Record:
