@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mfgprox.case import load_case as load_case
     from mfgprox.cost import Cost as Cost
     from mfgprox.exact import gaussian as gaussian
+    from mfgprox.flows import Flow as Flow
+    from mfgprox.flows import gradient_flow as gradient_flow
+    from mfgprox.flows import jko as jko
+    from mfgprox.flows import load_flow as load_flow
     from mfgprox.grid import Grid as Grid
     from mfgprox.problem import Problem as Problem
     from mfgprox.solution import Solution as Solution
@@ -26,11 +30,15 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Cost": "mfgprox.cost",
+    "Flow": "mfgprox.flows",
     "Grid": "mfgprox.grid",
     "Problem": "mfgprox.problem",
     "Solution": "mfgprox.solution",
     "Tolerance": "mfgprox.tolerance",
+    "gradient_flow": "mfgprox.flows",
+    "jko": "mfgprox.flows",
     "load": "mfgprox.storage",
+    "load_flow": "mfgprox.flows",
     "load_case": "mfgprox.case",
     "recompute_certificate": "mfgprox.audit",
     "solve": "mfgprox.solvers",

@@ -169,6 +169,36 @@ def info(
     raise typer.Exit(guarded(command))
 
 
+@app.command()
+def flow(
+    case: CaseArgument,
+    kind: Annotated[str, typer.Option(help="jko or gradient.")] = "jko",
+    tau: Annotated[float, typer.Option(help="Length of a step in time.")] = 0.05,
+    steps: Annotated[int, typer.Option(help="How many steps.")] = 20,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Default: the case's name with _flow.h5."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a key, e.g. --set epsilon=0.5.")
+    ] = None,
+    threads: Threads = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Follow the JKO flow of D_f(.|Q), or the gradient flow of D itself, from P.
+
+    Example: mfgprox flow gaussian_2d --kind jko --tau 0.05 --steps 20 -o flow.h5
+    """
+    _use_threads(threads)
+
+    def command() -> Exit:
+        from mfgprox.run_flow import run_flow
+
+        return run_flow(case, kind, tau, steps, output, tuple(overrides or ()), quiet)
+
+    raise typer.Exit(guarded(command))
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"mfgprox {__version__}")

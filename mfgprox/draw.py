@@ -64,10 +64,14 @@ def print_info(result: Path, recompute: bool) -> Exit:
 
 
 def _load(path: Path) -> Solution:
+    from mfgprox import hdf5
+    from mfgprox.flows.files import FLOW_FORMAT, load_flow
     from mfgprox.storage import StorageError, load
 
     try:
-        return load(path)
+        with hdf5.reading(path, StorageError) as file:
+            flow = hdf5.format_of(file) == FLOW_FORMAT
+        return load_flow(path).as_solution() if flow else load(path)
     except StorageError as error:
         raise BadInput(str(error)) from error
 

@@ -24,7 +24,7 @@ def describe(path: str | Path) -> str:
     """
     with hdf5.reading(path, StorageError) as file:
         match hdf5.format_of(file):
-            case layout.FORMAT:
+            case layout.FORMAT | "mfgprox flow":
                 dimension = restore_grid(file).dimension
                 rows = [*_result(file), ("", ""), *_datasets(file, dimension)]
             case checkpoint.FORMAT:
