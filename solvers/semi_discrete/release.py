@@ -15,7 +15,7 @@ from mfgprox.solvers.semi_discrete.sites import Source
 
 SAMPLES = 5
 """Points of a facet at which P is looked up."""
-RAISES = 6
+RAISES = 8
 """Raises of hidden sites that are tried at most."""
 EMPTY = 1e-3
 """Share of its R below which a cell counts as empty."""
@@ -23,6 +23,8 @@ MOST = 100
 """Cells outside of P that are raised at a time: those with the largest R."""
 NEAREST = 64
 """Cells of P among which a raised cell looks for its mass first."""
+SHORTER = 0.3
+"""Of all raises after one that lowered the dual value."""
 HALVINGS = 8
 TOO_MUCH = 2.0
 
@@ -46,11 +48,11 @@ def released(lattice: Lattice, at: Point) -> Point:
             best = new
         got = np.bincount(which, new.r[hidden.sites], triangles.size)
         much = got > TOO_MUCH * wanted
-        if not much.any() or (best is new and new.residual < at.residual):
+        if best is new and (not much.any() or new.residual < at.residual):
             break
-        c = np.where(
-            much, np.maximum(0.05, np.minimum(0.5, wanted / np.maximum(got, 1e-300))) * c, c
-        )
+        share = np.clip(wanted / np.maximum(got, 1e-300), 0.05, 0.5)
+        # J rises with any raise that is small enough: its slope there is R.
+        c = np.where(much, share, 1.0 if best is new else SHORTER) * c
     return best
 
 
@@ -158,7 +160,8 @@ def _level(slack: np.ndarray, mass: np.ndarray, wanted: float) -> float:
         nearest = nearest[np.argsort(slack[nearest], kind="stable")]
         held = np.cumsum(mass[nearest])
         if held[-1] >= wanted or most == slack.size:
-            return float(slack[nearest[min(np.searchsorted(held, wanted), most - 1)]])
+            enough = min(int(np.searchsorted(held, wanted)), most - 1)
+            return float(slack[nearest[enough]])
         most = min(16 * most, slack.size)
 
 
