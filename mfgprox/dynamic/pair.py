@@ -47,7 +47,7 @@ def dynamic_pair(problem: Problem, U_1: np.ndarray, R: np.ndarray) -> DynamicPai
     try:
         return _by_formula(problem, potential, R)
     except NotSmooth:
-        return DynamicPair(*move(problem, potential), potential.levels())
+        return DynamicPair(*move(problem, potential, R), potential.levels())
 
 
 def with_path(solution: Solution) -> Solution:

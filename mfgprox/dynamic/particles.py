@@ -1,10 +1,15 @@
-"""The path where the map is torn, or the data are rough: particles on straight lines."""
+"""The path where the map is torn, or the data are rough: particles on straight lines.
+
+Parts of cells that spread with the map where the data are smooth and p = 2; elsewhere, where such
+end far from R (their smear crosses edges), pairs of cells.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mfgprox.dynamic.cloud import NOTHING, moves, particles
+from mfgprox.dynamic.cloud import NOTHING, Cloud, moves, particles
+from mfgprox.dynamic.coupling import coupling
 from mfgprox.dynamic.hopf_lax import TerminalPotential
 from mfgprox.kernels.deposition import deposit
 from mfgprox.kernels.threads import over
@@ -12,11 +17,19 @@ from mfgprox.problem import Problem
 
 
 def move(
-    problem: Problem, potential: TerminalPotential
+    problem: Problem, potential: TerminalPotential, R: np.ndarray
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """rho and momentum of the particles that P is divided into, shapes as in `DynamicPair`."""
+    """rho and momentum of the particles that P is divided into, shapes as in `DynamicPair`.
+
+    R: the minimiser, grid.shape, where they should end.
+    """
+    if problem.smooth and potential.quadratic:
+        return _deposited(problem, particles(problem, potential.transform))
+    return _deposited(problem, coupling(problem, potential, R))
+
+
+def _deposited(problem: Problem, cloud: Cloud) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     grid, steps = problem.grid, problem.grid.time_steps
-    cloud = particles(problem, potential.transform)
     density = np.zeros((steps + 1, *grid.shape))
     density[0] = problem.P * grid.cell_volume
     flux = []
