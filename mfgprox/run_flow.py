@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mfgprox.exits import BadInput, Exit, say
 from mfgprox.interruption import Interruption
@@ -31,7 +32,7 @@ def run_flow(
     require_writable(output)
     problem = case.problem()
     announce_compilation(quiet)
-    settings = {
+    settings: dict[str, Any] = {
         "solver": case.solver.method,
         "tolerance": case.solver.tolerance(),
         "callback": None if quiet else _report,
