@@ -7,7 +7,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"grid", "cost", "divergence", "tolerance", "kernels", "atomic", "hdf5", "tree", "audit", "points"},
+    {
+        "grid",
+        "cost",
+        "divergence",
+        "tolerance",
+        "kernels",
+        "atomic",
+        "hdf5",
+        "tree",
+        "audit",
+        "points",
+    },
     {"density"},
     {"problem"},
     {"solution", "transform", "quadrature", "enclosure", "centre_sums", "map_images"},
