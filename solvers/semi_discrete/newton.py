@@ -54,11 +54,17 @@ def improved(lattice: Lattice, at: Point) -> tuple[Point, float]:
     way = direction(lattice, at, FACTOR)
     if not way.increase > 0.0:
         way = direction(lattice, at, np.inf)
-    return _search(lattice, at, way)
+    new, length = _search(lattice, at, way)
+    if length == 0.0:
+        new, length = _search(lattice, at, direction(lattice, at, FACTOR, widened=False))
+    return new, length
 
 
-def direction(lattice: Lattice, at: Point, factor: float) -> Direction:
-    """Newton's step for the visible sites; hidden ones move with the hull, their R counts there."""
+def direction(lattice: Lattice, at: Point, factor: float, *, widened: bool = True) -> Direction:
+    """Newton's step for the visible sites; hidden ones move with the hull, their R counts there.
+
+    factor: by which masses are asked to change at most; widened where that is too little.
+    """
     d, n = at.diagram, lattice.sites.count
     R, shift = at.R.copy(), at.curvature.copy()
     hidden, active = d.hidden, ~at.hidden
@@ -76,7 +82,7 @@ def direction(lattice: Lattice, at: Point, factor: float) -> Direction:
     # A cell outside of P moves with its neighbours: psi could rise by epsilon there unnoticed.
     loose = active & ~held & (np.count_nonzero(active) > 1)
     gradient = np.where(loose, 0.0, R - d.r)
-    right = gradient if np.isinf(factor) else _balanced(gradient, d.r, factor)
+    right = gradient if np.isinf(factor) else _balanced(gradient, d.r, factor, widened)
     shift = np.where(loose, 0.0, np.maximum(shift, 1e-14 / (lattice.epsilon * n)))
     if loose.any():
         weak = WEAK * float(coupling.max())
@@ -95,14 +101,14 @@ def direction(lattice: Lattice, at: Point, factor: float) -> Direction:
     return Direction(step, float((gradient * step)[active].sum()))
 
 
-def _balanced(change: np.ndarray, r: np.ndarray, factor: float) -> np.ndarray:
+def _balanced(change: np.ndarray, r: np.ndarray, factor: float, widened: bool) -> np.ndarray:
     """R - r with every cell's mass changed by a factor at most, gains and losses being equal."""
     held = r > 0.0
     while math.isfinite(factor):
         part = np.where(held, np.clip(change, r / factor - r, r * factor - r), change)
         gain, loss = float(part[part > 0.0].sum()), -float(part[part < 0.0].sum())
         least = min(gain, loss)
-        if least > LOPSIDED * max(gain, loss):
+        if least > (LOPSIDED * max(gain, loss) if widened else 0.0):
             return np.where(part > 0.0, part * (least / gain), part * (least / loss))
         # Next to empty cells cannot take in time what the full ones have too much.
         factor = factor * factor if factor < 1e100 else math.inf
