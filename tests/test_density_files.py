@@ -225,9 +225,21 @@ def test_many_samples_are_gathered_first(monkeypatch, boxes, accuracy):
     assert np.abs(sample(samples, grid).values - direct).max() < accuracy * direct.max()
 
 
-@pytest.mark.parametrize("text", ["x,y\n1,2\n3,4\n", "1,2\n3,4\n", "# x y\n1 2\n3 4\n", "1 2\n3 4"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x,y\n1,2\n3,4\n",
+        "1,2\n3,4\n",
+        "# x y\n1 2\n3 4\n",
+        "1 2\n3 4",
+        "\ufefflength;width\r\n1;2\r\n3;4\r\n",
+        "x\ty\n1\t2\n3\t4\n",
+        '"x","y"\n"1","2"\n3, 4\n',
+        "# made by hand\n\nx y\n\n 1  2e0 # one\n\n3 4\n\n",
+    ],
+)
 def test_samples_in_text(tmp_path, text):
-    (tmp_path / "s.csv").write_text(text)
+    (tmp_path / "s.csv").write_bytes(text.encode())
     assert np.array_equal(Samples.read(tmp_path / "s.csv", 2).points, [[1, 2], [3, 4]])
 
 
@@ -236,7 +248,15 @@ def test_samples_that_cannot_be_read(tmp_path):
     np.save(tmp_path / "inf.npy", np.full((4, 2), np.inf))
     np.save(tmp_path / "empty.npy", np.ones((0, 2)))
     np.save(tmp_path / "text.npy", np.array(["a"]))
-    for name, text in (("bad.csv", "1,2\n3,x\n"), ("empty.csv", ""), ("ragged.csv", "1,2\n3\n")):
+    for name, text in (
+        ("bad.csv", "1,2\n3,x\n"),
+        ("empty.csv", ""),
+        ("ragged.csv", "1,2\n3\n"),
+        ("decimal.csv", "x;y\n1,5;2\n"),
+        ("index.csv", ",x,y\n0,1,2\n1,3,4\n"),
+        ("nan.csv", "x,y\n1,2\n3,nan\n"),
+        ("trailing.csv", "1,2,\n3,4,\n"),
+    ):
         (tmp_path / name).write_text(text)
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01")
     for name, reason in (
@@ -244,9 +264,13 @@ def test_samples_that_cannot_be_read(tmp_path):
         ("inf.npy", "not finite"),
         ("empty.npy", "rows"),
         ("text.npy", "real numbers"),
-        ("bad.csv", "cannot be read"),
+        ("bad.csv", 'line 2, column 2: "x" is not a number'),
         ("empty.csv", "rows"),
-        ("ragged.csv", "cannot be read"),
+        ("ragged.csv", "line 2 has 1 columns, those before it 2"),
+        ("decimal.csv", 'line 2, column 1: "1,5" has a decimal comma'),
+        ("index.csv", "one column per axis and nothing else"),
+        ("nan.csv", 'line 3, column 2: "nan" is not finite'),
+        ("trailing.csv", "line 1, column 3: nothing"),
         ("bytes.csv", "cannot be read"),
         ("missing.csv", "does not exist"),
     ):
@@ -254,3 +278,12 @@ def test_samples_that_cannot_be_read(tmp_path):
             Samples.read(tmp_path / name, 2)
     with pytest.raises(DensityError, match="bandwidth"):
         Samples([[1.0]], -1.0)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_grey_that_stands_for_transparent_has_no_mass(tmp_path, bits):
+    grey = np.array([[0, 0], [100, 200]], np.uint8 if bits == 8 else np.uint16)
+    Pillow.fromarray(grey).save(tmp_path / "grey.png", transparency=0)
+    weights = Image.read(tmp_path / "grey.png", "dark").values
+    assert not weights[1].any()
+    np.testing.assert_allclose(weights[0], 1.0 - grey[1] / (2.0**bits - 1.0))

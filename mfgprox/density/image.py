@@ -77,7 +77,10 @@ def _channels(picture: Any) -> tuple[np.ndarray, np.ndarray]:
     if mode.startswith("I") or mode == "F":
         grey = np.asarray(picture, float)
         top = 1.0 if mode == "F" else 65535.0
-        return np.clip(grey / top, 0.0, 1.0), np.ones(grey.shape)
+        # A grey picture of 16 bits may name one grey as transparent.
+        clear = picture.info.get("transparency")
+        opaque = np.ones(grey.shape) if clear is None else np.where(grey == clear, 0.0, 1.0)
+        return np.clip(grey / top, 0.0, 1.0), opaque
     rgba = np.asarray(picture.convert("RGBA")).astype(float)
     luminance = sum(w * rgba[..., i] for i, w in enumerate(LUMINANCE)) / (255.0 * sum(LUMINANCE))
     return np.asarray(luminance), rgba[..., 3] / 255.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from scipy.special import logsumexp, ndtr
 
 from mfgprox.density.base import DensityError, logarithm, require_dimension, resolving
 from mfgprox.density.files import regular_file
+from mfgprox.density.points_text import read_points
 from mfgprox.grid import Grid
 
 CHUNK = 2**20
@@ -43,7 +43,7 @@ class Samples:
 
     @classmethod
     def read(cls, path: Path, axes: int, bandwidth: float = 0.0) -> Samples:
-        """From .npy, or .csv or .txt: commas or blanks between, one heading line is skipped.
+        """From .npy, (many, axes), or from text as `points_text` says.
 
         Raises DensityError for what cannot be read or has another number of columns than `axes`.
         """
@@ -52,14 +52,17 @@ class Samples:
             if path.suffix == ".npy":
                 points = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
             else:
-                points = _from_text(path)
+                points = read_points(path)
+        except DensityError:
+            raise
         except (OSError, ValueError, EOFError) as error:
             reason = (str(error).splitlines() or ["it is empty"])[0]
             raise DensityError(f"the file cannot be read as points: {reason[:200]}") from None
         samples = cls(points, bandwidth)
         if samples.points.shape[1] != axes:
             raise DensityError(
-                f"the points have {samples.points.shape[1]} columns, the grid {axes} axes"
+                f"the points have {samples.points.shape[1]} columns, the grid {axes} axes; "
+                "a file holds one column per axis and nothing else"
             )
         return samples
 
@@ -138,19 +141,3 @@ class Samples:
         means = averages(self.points)
         widths = np.sqrt(self.bandwidth**2 + averages(np.square(self.points - means[which])))
         return means, widths, np.log(counts) - np.log(widths / self.bandwidth).sum(axis=1)
-
-
-def _from_text(path: Path) -> np.ndarray:
-    with path.open(encoding="utf-8-sig") as file:
-        first = file.readline(2**16)
-    delimiter = "," if "," in first else None
-    heading = any(c.isalpha() for c in first.lower().replace("e", "").replace("nan", ""))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return np.loadtxt(
-            path,
-            delimiter=delimiter,
-            skiprows=int(heading and "#" not in first[:1]),
-            ndmin=2,
-            encoding="utf-8-sig",
-        )
