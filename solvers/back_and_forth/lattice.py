@@ -112,6 +112,16 @@ class Lattice:
         density = R.reshape(grid.shape) / grid.cell_volume
         return self.problem.divergence.between(density, self.problem.log_Q, grid.cell_volume)
 
+    def monotone_cost(self, R: np.ndarray) -> float:
+        """Least cost of moving the sources to masses R (cells,) on the line: in their order."""
+        levels = [np.cumsum(m) / m.sum() for m in (self.mass, R)]
+        cuts = np.unique(np.minimum(np.concatenate(levels), 1.0))
+        middle = cuts - 0.5 * np.diff(cuts, prepend=0.0)
+        x = self.sources[np.minimum(np.searchsorted(levels[0], middle), self.sources.size - 1)]
+        y = np.minimum(np.searchsorted(levels[1], middle), R.size - 1)
+        costs = self.cost.ravel()[np.abs(x - y)]
+        return float((np.diff(cuts, prepend=0.0) * costs).sum())
+
     def blur(self, argmin: np.ndarray) -> np.ndarray:
         """The price of entropy for each source, (sources,): the curvature of the cost at its
         displacement times BLUR squared widths of a cell, so that its image is about a cell wide.

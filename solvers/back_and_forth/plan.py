@@ -100,6 +100,16 @@ class Plan:
         _, gibbs = lattice.marginal(self.psi)
         return float((lattice.mass * self.phi.ravel()[lattice.sources]).sum()) - gibbs
 
+    def certificate(self, lattice: Lattice) -> tuple[float, float]:
+        """A primal and a dual value of one problem: of the blurred one; on the line, where the
+        least cost of moving P to any R is known, of the sharp one if these are closer."""
+        blurred = self.primal(lattice), self.dual
+        if lattice.problem.grid.dimension > 1:
+            return blurred
+        information = lattice.epsilon * lattice.information(self.R)
+        sharp = lattice.monotone_cost(self.R) + information, self.sharp_dual(lattice)
+        return min(sharp, blurred, key=lambda pair: pair[0] - pair[1])
+
     def direction(self, lattice: Lattice, blur: np.ndarray) -> tuple[np.ndarray, float]:
         """Newton's step in psi, flat, and its slope.
 

@@ -19,6 +19,10 @@ STATEMENT = (
     "blurred over about one cell, at the price of its entropy: dual_value is that of a potential, "
     "primal_value that of the plan that the potential defines, with the R which it makes of P"
 )
+SHARP = (
+    "of the lattice problem between atoms at the cell centres: dual_value is that of a potential, "
+    "primal_value that of its R, to which P is moved in order along the line"
+)
 ORDER = 4.0
 """Halving the cells divides the error of the lattice value by this: atoms and blur."""
 
@@ -48,7 +52,8 @@ def solution(
     U_0 = spline.c_transform()[0].reshape(grid.shape)
     value, error = _value(plan, state, grid.integrate(problem.P * U_0), finished, problem.p == 2.0)
     information = problem.divergence.between(R, problem.log_Q, grid.cell_volume)
-    primal = plan.primal(lattice)
+    primal, dual = plan.certificate(lattice)
+    sharp = dual != plan.dual
     return Solution(
         problem=problem,
         solver="back-and-forth",
@@ -58,7 +63,7 @@ def solution(
         U=np.stack([U_0, -psi.reshape(grid.shape)]),
         R=R,
         momentum=(),
-        certificate=Certificate(primal, plan.dual, statement=STATEMENT),
+        certificate=Certificate(primal, dual, statement=SHARP if sharp else STATEMENT),
         divergence=max(value, 0.0),
         divergence_error=error,
         transport_cost=max(value - problem.epsilon * information, 0.0),
@@ -82,7 +87,7 @@ def _value(
         return between, math.inf
     values = [*state.values, plan.dual]
     found = [(ORDER * b - a) / (ORDER - 1.0) for a, b in pairwise(values)]
-    left = max(state.primal - state.dual, 0.0) if math.isfinite(state.primal) else 0.0
+    left = max(state.gap, 0.0) if math.isfinite(state.gap) else 0.0
     before = found[-2] if len(found) > 1 else between
     apart, changed = abs(found[-1] - between), abs(found[-1] - before)
     if not clean:
@@ -95,7 +100,7 @@ def _notes(state: BackAndForthState, status: Status, finished: bool) -> tuple[st
         return ()
     if not finished:
         return ("Stopped on a coarser grid: the potential was carried on to the finest one.",)
-    gap = (state.primal - state.dual) / max(abs(state.dual), 1e-300)
+    gap = state.gap / max(abs(state.dual), 1e-300)
     if status is Status.STALLED:
         return (
             "Newton's method found no step that raises the dual value any more; the relative gap "

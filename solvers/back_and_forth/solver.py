@@ -79,18 +79,19 @@ class BackAndForth:
         new, length = _search(lattice, plan, way, slope, state.blur)
         state.steps, state.decrement = state.steps + 1, slope
         state.psi, state.plan, state.dual = new.psi, new, new.dual
-        state.primal = new.primal(lattice)
+        primal, dual = new.certificate(lattice)
+        state.gap = primal - dual
         state.residual = float(np.abs(new.R - new.delivered).sum())
         scale = max(abs(new.dual), abs(new.cost))
         small = slope <= (FINE if last else COARSE) * scale + tolerance.atol
-        met = tolerance.met(state.primal - state.dual, state.dual)
+        met = tolerance.met(state.gap, dual)
         nothing = length == 0.0 or slope <= ROUNDING * scale
         done = (small and (met or not last)) or nothing or state.steps >= self.most_steps
         record = Record(
             here,
             levels,
-            state.primal,
-            state.dual,
+            primal,
+            dual,
             state.residual,
             stalled=last and done and not met,
             settled=done,

@@ -21,8 +21,8 @@ class BackAndForthState:
     blur: np.ndarray = field(default_factory=lambda: np.empty(0))
     steps: int = 0
     """On this grid."""
-    primal: float = math.nan
     dual: float = math.nan
+    gap: float = math.nan
     residual: float = math.inf
     """∫ |R of the potential - R of its plan|."""
     decrement: float = math.inf
