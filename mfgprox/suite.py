@@ -42,7 +42,7 @@ class Check:
     def promised(self, solver: str) -> Limits | None:
         """What a solver is held to; `auto` to the promise of the best that it may choose."""
         if solver == "auto":
-            return self.limits.get(NEWTON, self.limits.get(PD))
+            return next((self.limits[name] for name in AUTO if name in self.limits), None)
         return self.limits.get(solver)
 
 
@@ -63,6 +63,9 @@ class OrderStudy:
 
 
 PD, FP, NEWTON = "primal-dual", "fictitious-play", "newton"
+SD, BF = "semi-discrete", "back-and-forth"
+AUTO = (NEWTON, SD, BF, PD)
+"""In the order in which `auto` tries them."""
 ON_A_SMALL_BOX = Limits(1e-6, 1e-6, 1e-3, 1e-5)
 """Newton on Gaussians whose box cuts off 1e-6: sums over cells see its edge, in second order."""
 EXACT = Limits(1e-10, 1e-9, gap=1e-9)
@@ -148,7 +151,7 @@ def _one_dimensional(quick: bool) -> list[Check]:
         Check(
             "gaussian_1d",
             (f"epsilon={eps}", f"grid.cells=[{cells}]", "grid.time_steps=32"),
-            {PD: limits, FP: limits, NEWTON: ON_A_SMALL_BOX},
+            {PD: limits, FP: limits, SD: limits, BF: limits, NEWTON: ON_A_SMALL_BOX},
             f"1-D Gaussians, eps {eps:g}, {cells}",
         )
         for eps in (0.4, 2.0, 10.0)
@@ -164,7 +167,7 @@ def _powers(quick: bool) -> list[Check]:
             Check(
                 "mixture_1d",
                 (f"p={p}", f"grid.cells=[{cells}]"),
-                {PD: limits, FP: limits},
+                {PD: limits, FP: limits, BF: Limits(5e-4 * scale)},
                 f"1-D mixture, p {p:g}, {cells}",
             )
         )
@@ -195,12 +198,13 @@ def _two_dimensional(quick: bool) -> list[Check]:
 
 def _rough(quick: bool) -> list[Check]:
     cells, scale = (64, 4.0) if quick else (128, 1.0)
-    limits = Limits(1e-2 * scale, converged=False)
+    eulerian = Limits(1e-2 * scale, converged=False)
+    torn = {SD: Limits(1e-4 * scale, gap=1e-5), BF: Limits(2.5e-4 * scale)}
     return [
         Check(
             case,
             (f"grid.cells=[{cells},{cells}]",),
-            {PD: limits, FP: limits},
+            {PD: eulerian, FP: eulerian, **torn},
             f"{case}, {cells}²",
         )
         for case in ("four_bumps_2d", "ring_2d")

@@ -18,6 +18,7 @@ import numpy as np
 
 from mfgprox.kernels import continuity, hamilton_jacobi, sensitivity
 from mfgprox.problem import Problem
+from mfgprox.solvers.iterate import Unsuitable
 
 CFL_LIMIT = 0.99
 """Below 1, so that a density stays non-negative after rounding."""
@@ -42,7 +43,8 @@ class Level:
     Where Q has no mass, U_1 is not an unknown but the steepest continuation that its Lipschitz cap
     allows, the slope that drives `speed` along every axis: the terminal cost is then
     inf_S { epsilon D_f(S‖Q) + price of moving R to S at that slope }, the same where R lies in
-    supp Q. Raises ValueError for fewer steps than the sweeps need.
+    supp Q. Raises ValueError for fewer steps than the sweeps need, Unsuitable for a Q with zeros
+    where f'(∞) is finite.
     """
 
     def __init__(self, problem: Problem, steps: int, speed: float) -> None:
@@ -63,9 +65,9 @@ class Level:
         self.support = np.isfinite(self.log_Q)
         self.positive = bool(self.support.all())
         if not self.positive and np.isfinite(problem.divergence.recession):
-            raise ValueError(
-                "fictitious-play needs Q > 0 on the whole box for a divergence that lets mass "
-                f"stay where Q = 0 ({problem.divergence.name}); use another solver"
+            raise Unsuitable(
+                "fictitious-play needs Q > 0 on the whole box for an f_divergence that lets mass "
+                f"stay where Q = 0; got {problem.divergence.name} and a Q with zeros"
             )
 
     @cached_property

@@ -14,6 +14,8 @@ from mfgprox.kernels.threads import over
 
 COARSEST = 4
 """Cells an axis at which coarsening stops; the rest is solved directly."""
+LARGEST = 1e100
+"""Entries from which squares of vectors may overflow."""
 NOWHERE = np.empty(0)
 
 
@@ -193,7 +195,7 @@ class Multigrid:
             self._level(self.f)[:] = 0.0
             self._residual(image)
             product = -self._level(image)
-            if not np.isfinite(product).all():
+            if not np.abs(product).max() < LARGEST:
                 break
             for i, vector in enumerate(basis):
                 hessenberg[i, k] = float((product * vector).sum())
