@@ -114,7 +114,9 @@ class Power:
         Q, log_R = np.exp(log_Q), _log(R)
         a = self.alpha
         if a == 0.0:
-            terms = R - Q - Q * (log_R - log_Q)
+            # Q may have underflown where its logarithm is finite: it costs nothing there.
+            log_t = np.where(Q > 0.0, log_R - log_Q, 0.0)
+            terms = R - Q - Q * log_t
         else:
             # Q t^α in logarithms: t = R/Q may be far beyond what a float holds.
             with np.errstate(invalid="ignore"):
