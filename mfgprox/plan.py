@@ -2,7 +2,8 @@
 
 Parts of cells go to the cells around the minimisers of the c-transform, with weights that fall with
 the excess c(x, y) - psi(y) - psi^c(x) of a pair and are fitted so that R comes close to the Gibbs
-density of the potential. Whatever R results, plan and R are feasible, and both are paid for.
+density of the potential, or made equal to it at a further cost. Whatever R results, plan and R are
+feasible, and both are paid for.
 Source: Baptista et al., Proximal optimal transport divergences, (2.4) and Theorem 3.1.
 """
 
@@ -15,6 +16,7 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from mfgprox.dyadic import furthest_apart
 from mfgprox.kernels.deposit import plan_weights, spread_plan
 from mfgprox.problem import Problem
 from mfgprox.quadrature import Divided, centres_of_mass
@@ -168,11 +170,19 @@ class _Plan:
         return plan
 
     def value(self) -> tuple[float, float]:
-        problem = self.layout.problem
-        R, cost = self.spread(True)
-        R = R.reshape(problem.grid.shape) / (R.sum() * problem.grid.cell_volume)
-        information, error = _information(problem, R)
-        return cost + problem.epsilon * information, error
+        """Of the plan with the R that it makes, or with an exchange of mass that makes R as it is
+        wanted, whichever is less: for a large epsilon the least flaw of R is dear."""
+        problem, wanted = self.layout.problem, self.layout.wanted
+        made, cost = self.spread(True)
+        made /= made.sum()
+        further = furthest_apart(made, wanted, problem.cost, problem.grid.kernel_spacing)
+        mended = (cost ** (1.0 / problem.p) + further) ** problem.p
+        found = []
+        for masses, transport in ((made, cost), (wanted, mended)):
+            R = masses.reshape(problem.grid.shape) / problem.grid.cell_volume
+            information, error = _information(problem, R)
+            found.append((transport + problem.epsilon * information, error))
+        return min(found, key=sum)
 
 
 def parts_for(problem: Problem) -> int:

@@ -22,7 +22,7 @@ LAYERS = [
     {"density"},
     {"problem"},
     {"solution", "transform", "quadrature", "enclosure", "centre_sums", "map_images"},
-    {"rearrangement", "competitor", "plan", "pushforward", "smooth_sums"},
+    {"rearrangement", "competitor", "dyadic", "plan", "pushforward", "smooth_sums"},
     {"smooth_bounds", "rough_bounds"},
     {"certificate", "dynamic"},
     {"certified"},
