@@ -29,6 +29,8 @@ LOOKS = {
     "mfgprox newton": ("#0072B2", "o"),
     "mfgprox newton, bounds": ("#0072B2", "s"),
     "mfgprox auto, bounds": ("#0072B2", "s"),
+    "mfgprox semi-discrete": ("#0072B2", "o"),
+    "mfgprox back-and-forth": ("#56B4E9", "<"),
     "mfgprox primal-dual": ("#56B4E9", "^"),
     "mfgprox fictitious-play": ("#009E73", "v"),
     "OTT-JAX kernel": ("#D55E00", "D"),

@@ -44,7 +44,14 @@ WARM: dict[str, dict[str, Any]] = {
         "n": 16,
         "settings": [
             {"solver": name, "time_steps": 4}
-            for name in ("newton", "auto", "primal-dual", "fictitious-play")
+            for name in (
+                "newton",
+                "semi-discrete",
+                "back-and-forth",
+                "auto",
+                "primal-dual",
+                "fictitious-play",
+            )
         ],
     },
     "POT": {"n": 16, "settings": [{"reg": 0.2}]},
@@ -100,8 +107,12 @@ def _smooth() -> list[Entry]:
 
 
 def _rough() -> list[Entry]:
-    setting = {"solver": "auto", "time_steps": 16}
-    return [Entry("mfgprox auto, bounds", "mfgprox", (32, 64, 128), setting)]
+    cells = (32, 64, 128, 256)
+    found = [
+        Entry(f"mfgprox {name}", "mfgprox", cells, {"solver": name, "bounds": False})
+        for name in ("semi-discrete", "back-and-forth")
+    ]
+    return [*found, Entry("mfgprox auto, bounds", "mfgprox", cells, {"solver": "auto"})]
 
 
 def _in_time(cells: tuple[int, ...]) -> list[Entry]:
