@@ -23,8 +23,11 @@ from mfgprox.tolerance import Status, Tolerance
 
 ORDER = ("newton", "semi-discrete", "back-and-forth", "primal-dual")
 """What is tried, one after the other."""
+BELIEVED = {"newton": 1e-4, "semi-discrete": 3e-3, "back-and-forth": 5e-2}
+"""Relative gaps up to which a solver that has nothing left to gain is believed: those after it
+would not do better on the same grid."""
 CLOSED = 1e-4
-"""A relative gap up to which a solver that has nothing left to gain is believed."""
+"""The same for any other solver."""
 
 
 @dataclass
@@ -78,7 +81,7 @@ class Auto:
                 record, level=record.level + state.levels, levels=record.levels + state.levels
             )
             state.gap = _relative_gap(record)
-            reason, keep = _failure(record, tolerance)
+            reason, keep = _failure(record, tolerance, _believed(state))
         if last or not reason:
             return record
         start = _unfinished(problem, state) if keep else None
@@ -156,14 +159,21 @@ def _got(error: Unsuitable) -> str:
     return str(error).rpartition("; got ")[2]
 
 
-def _failure(record: Record, tolerance: Tolerance) -> tuple[str, bool]:
+def _believed(state: AutoState) -> float:
+    """The relative gap with which the solver at work may end; any, if one before came close enough
+    for the solver at work: then that one's solution counts."""
+    most = BELIEVED.get(state.name, CLOSED)
+    return math.inf if state.best_gap <= most else most
+
+
+def _failure(record: Record, tolerance: Tolerance, believed: float = CLOSED) -> tuple[str, bool]:
     """Why the solver has failed, or an empty text, and whether its potential is a good start."""
     if not record.stalled:
         return "", False
     if not record.settled:
         return "the optimal map is torn, or the grid too coarse for it", False
-    believed = replace(tolerance, rtol=max(tolerance.rtol, CLOSED))
-    if believed.met(record.gap, record.dual):
+    allowed = tolerance.atol + max(tolerance.rtol, believed) * abs(record.dual)
+    if abs(record.gap) <= allowed or believed == math.inf:
         return "", False
     excess = abs(record.gap) / abs(record.dual) if record.dual else math.inf
     return f"its relative gap stayed at {excess:.1e}", True

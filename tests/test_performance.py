@@ -72,7 +72,7 @@ def test_estimates_follow_what_is_asked_for():
     assert estimate_memory(static) < estimate_memory(whole) < estimate_memory(other)
     assert estimate_seconds(static) < estimate_seconds(whole) < estimate_seconds(other)
     rough = read_case("ring_2d", ["solver.method=auto"])
-    named = read_case("ring_2d", ["solver.method=primal-dual"])
+    named = read_case("ring_2d", ["solver.method=semi-discrete"])
     assert estimate_memory(rough) == estimate_memory(named)
 
 

@@ -11,7 +11,7 @@ from mfgprox.exact import gaussian as closed_form
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solvers import solve, solve_family
-from mfgprox.solvers.auto import Auto, AutoState
+from mfgprox.solvers.auto import ORDER, Auto, AutoState
 from mfgprox.solvers.iterate import Interrupted, Progress, Record, Unsuitable, iterate
 from mfgprox.tolerance import Status, Tolerance
 from mfgprox.tree import put_together, take_apart
@@ -73,6 +73,19 @@ def test_a_failure_of_newton_is_seen_and_another_solver_goes_on():
     assert solution.divergence == pytest.approx(other.divergence, abs=other.divergence_error)
 
 
+def test_a_solver_that_comes_close_is_not_followed_by_worse_ones():
+    from mfgprox.solvers.auto import _believed, _failure
+
+    nearly = Record(3, 4, 1.002, 1.0, stalled=True)
+    far = Record(3, 4, 1.3, 1.0, stalled=True)
+    for name, goes_on in (("newton", True), ("semi-discrete", False), ("back-and-forth", False)):
+        state = AutoState(choice=ORDER.index(name))
+        assert bool(_failure(nearly, Tolerance(), _believed(state))[0]) == goes_on
+        assert _failure(far, Tolerance(), _believed(state))[0]
+    close = AutoState(choice=ORDER.index("back-and-forth"), best=1, best_gap=0.01)
+    assert not _failure(far, Tolerance(), _believed(close))[0]
+
+
 def test_nobody_takes_what_nobody_can(monkeypatch):
     monkeypatch.setattr("mfgprox.solvers.auto.ORDER", ("newton",))
     with pytest.raises(Unsuitable, match=r"newton does not take p = 1\.5"):
@@ -80,7 +93,7 @@ def test_nobody_takes_what_nobody_can(monkeypatch):
 
 
 def test_where_no_gap_closes_the_smallest_one_counts(monkeypatch):
-    """The first solver stops with a gap of a thousandth, the second one is stopped far from it."""
+    """The first solver stops with a gap of a hundredth, the second one is stopped far from it."""
     from mfgprox.solvers.semi_discrete import SemiDiscrete
 
     step = SemiDiscrete.step
@@ -88,7 +101,7 @@ def test_where_no_gap_closes_the_smallest_one_counts(monkeypatch):
     def unfinished(self, problem, state, tolerance):
         record = step(self, problem, state, tolerance)
         stalled = record.settled and record.last_level
-        return replace(record, primal=record.dual * 1.001, stalled=stalled)
+        return replace(record, primal=record.dual * 1.01, stalled=stalled)
 
     monkeypatch.setattr(SemiDiscrete, "step", unfinished)
     monkeypatch.setattr("mfgprox.solvers.auto.ORDER", ("semi-discrete", "primal-dual"))
