@@ -69,6 +69,9 @@ class Solution:
     """Sentences that a user should read: what was capped, extrapolated, could not be done."""
     written_times: np.ndarray | None = None
     """Times of rho and U where a result file holds fewer levels than the grid has; else None."""
+    flow: str = ""
+    """The kind of the flow that rho_t follows, "jko" or "gradient", in which `divergence` is its
+    last energy; empty for the path of a solved problem, whose times end at 1."""
 
     @property
     def converged(self) -> bool:

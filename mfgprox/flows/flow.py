@@ -77,6 +77,7 @@ class Flow:
             information_divergence=math.nan,
             history={"gap": self.gap},
             written_times=self.times,
+            flow=self.kind,
         )
 
     def save(self, path: str | Path) -> Path:
