@@ -44,7 +44,11 @@ _HOME = {
     "solve": "mfgprox.solvers",
     "solve_family": "mfgprox.solvers",
 }
-_MODULES = {"density": "mfgprox.density", "gaussian": "mfgprox.exact.gaussian"}
+_MODULES = {
+    "density": "mfgprox.density",
+    "gaussian": "mfgprox.exact.gaussian",
+    "sensitivity": "mfgprox.sensitivity",
+}
 __all__ = ["__version__", *sorted([*_HOME, *_MODULES])]
 
 

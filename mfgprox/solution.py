@@ -14,6 +14,8 @@ from mfgprox.tolerance import Status
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mfgprox.density import Density
+
 HISTORY_COLUMNS = ("level", "primal", "dual", "gap", "residual", "exploitability")
 
 
@@ -106,6 +108,23 @@ class Solution:
     def first_variation(self) -> np.ndarray:
         """δD/δP = U(·, 0), up to a constant (Theorem 4.1); E_P of it is D in this gauge."""
         return self.U[0]
+
+    @property
+    def epsilon_derivative(self) -> float:
+        """dD/dε = D_f(R‖Q), since R is optimal (the envelope theorem)."""
+        return self.information_divergence
+
+    def derivative(self, towards: Density | np.ndarray) -> float:
+        """d/dt D((1-t)P + t P'‖Q) at t = 0; see `mfgprox.sensitivity.directional`."""
+        from mfgprox.sensitivity import directional
+
+        return directional(self, towards)
+
+    def gradient(self, score: Any) -> np.ndarray:
+        """dD/dθ from the score ∂ log P/∂θ; see `mfgprox.sensitivity.parametric`."""
+        from mfgprox.sensitivity import parametric
+
+        return parametric(self, score)
 
     @property
     def mass_error(self) -> float:

@@ -22,6 +22,7 @@ LAYERS = [
     {"density"},
     {"problem"},
     {"solution", "transform", "quadrature", "enclosure", "centre_sums", "map_images"},
+    {"sensitivity"},
     {"rearrangement", "competitor", "dyadic", "plan", "pushforward", "smooth_sums"},
     {"smooth_bounds", "rough_bounds"},
     {"certificate", "dynamic"},
