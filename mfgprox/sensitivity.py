@@ -52,7 +52,8 @@ def directional(solution: Solution, towards: Density | np.ndarray) -> float:
 
 
 def parametric(
-    solution: Solution, score: np.ndarray | Sequence[np.ndarray] | Callable[..., object]
+    solution: Solution,
+    score: np.ndarray | Sequence[np.ndarray] | Callable[..., Sequence[np.ndarray]],
 ) -> np.ndarray:
     """dD/dθ = E_P[U_0 s] for the score s = ∂ log P/∂θ, one number per parameter.
 
@@ -65,7 +66,7 @@ def parametric(
     rows = score(*problem.grid.coordinates()) if callable(score) else score
     weighted = _centred(solution) * problem.P * problem.grid.cell_volume
     found = []
-    for number, row in enumerate(rows):  # type: ignore[arg-type]
+    for number, row in enumerate(rows):
         try:
             values = np.broadcast_to(np.asarray(row, float), problem.grid.shape)
         except ValueError:

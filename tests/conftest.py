@@ -2,6 +2,8 @@
 
 import os
 
+import measured
+import pytest
 from hypothesis import settings
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -13,3 +15,12 @@ def pytest_collection_modifyitems(items):
     """Without the compiler, take the small problems: what needs compiled speed is marked so."""
     if PLAIN_PYTHON:
         items[:] = [item for item in items if "compiled" not in item.keywords]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Leave what the test measured with its report, for tests/paper/paper_page.py."""
+    measured.begin()
+    outcome = yield
+    item.user_properties.append(("measured", measured.closest()))
+    return outcome

@@ -1,0 +1,26 @@
+"""What a test measured: `within` asserts a limit and keeps the figure for the page docs/paper.md."""
+
+import math
+
+_found: list[tuple[float, float]] = []
+
+
+def within(error: float, limit: float) -> None:
+    """Assert error <= limit, where a negative error is slack in an inequality.
+
+    Of all calls of a test the one that comes closest to its limit ends on the page.
+    """
+    _found.append((float(error), float(limit)))
+    assert math.isfinite(error), f"the error is {error}"
+    assert error <= limit, f"{error:.3g} > {limit:.3g}"
+
+
+def begin() -> None:
+    _found.clear()
+
+
+def closest() -> tuple[float, float] | None:
+    """The (error, limit) with the largest ratio since `begin`; None if nothing was measured."""
+    return max(
+        _found, key=lambda pair: pair[0] / pair[1] if pair[1] > 0.0 else pair[0], default=None
+    )
