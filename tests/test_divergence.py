@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from mfgprox.divergence import DIVERGENCES, Divergence, alpha_divergence, by_name
+from mfgprox.divergence import DIVERGENCES, Divergence, JensenShannon, alpha_divergence, by_name
 
 ALL = [
     *(by_name(name) for name in DIVERGENCES),
     *(alpha_divergence(a) for a in (-2.0, -0.3, 0.0, 0.7, 1.0, 1.5, 3.0)),
+    *(JensenShannon(skew) for skew in (-2.0, 1.5)),
 ]
 each = pytest.mark.parametrize("f", ALL, ids=lambda f: f.name)
 
@@ -23,6 +24,28 @@ PRINTED = {
     "jensen-shannon": lambda t: 0.5 * (t * np.log(t) - (t + 1) * np.log((t + 1) / 2)),
 }
 T = np.geomspace(2e-2, 50.0, 61)
+
+
+@pytest.mark.parametrize("skew", [-30.0, -2.0, 0.0, 1.5, 30.0])
+def test_skewed_jensen_shannon_is_the_usual_one_on_unequal_masses(skew):
+    r, plain, f = np.exp(skew), by_name("jensen-shannon"), JensenShannon(skew)
+    # f(r t)/r less its tangent at t = 1; its second derivative is all that there is to check.
+    np.testing.assert_allclose(f.f(np.ones(1)), 0.0, atol=1e-15)
+    np.testing.assert_allclose(
+        f.derivative(T), plain.derivative(r * T) - plain.derivative(r * np.ones(1)), atol=1e-13
+    )
+    np.testing.assert_allclose(
+        np.exp(f.log_curvature(np.log(T))), 0.5 / (T * (1.0 + r * T)), rtol=1e-12
+    )
+    # Its terms are as large as t log t, which rounding leaves.
+    np.testing.assert_allclose(f.f(T), _integral(f.derivative, T), rtol=1e-9, atol=1e-14)
+
+
+def _integral(slope, ends):
+    """From 1 to each of the ends, by Gauss–Legendre in the logarithm."""
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    u = 0.5 * np.log(ends)[:, None] * (nodes + 1.0)
+    return (0.5 * np.log(ends)[:, None] * weights * slope(np.exp(u)) * np.exp(u)).sum(axis=1)
 
 
 @pytest.mark.parametrize("name", DIVERGENCES)

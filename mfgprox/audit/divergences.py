@@ -78,6 +78,8 @@ def named(name: str) -> InformationDivergence:
     if name in _NAMED:
         return _NAMED[name]
     try:
+        if skewed := re.fullmatch(r"jensen-shannon\((.+)\)", name):
+            return _skewed(_NAMED["jensen-shannon"], math.exp(float(skewed.group(1))))
         order = re.fullmatch(r"alpha\((.+)\)", name)
         return _alpha(float(order.group(1) if order else ""))
     except ValueError:
@@ -127,6 +129,18 @@ def _alpha(a: float) -> InformationDivergence:
         lambda s: _below(s, limit, lambda u: (1.0 + (a - 1.0) * u) ** (1.0 / (a - 1.0))),
         limit,
         0.0,
+    )
+
+
+def _skewed(plain: InformationDivergence, r: float) -> InformationDivergence:
+    """(f(r t) - f(r))/r: a divergence of densities of mass r and 1; f that of Jensen–Shannon."""
+    at_r = float(plain.f(np.array([r]))[0])
+    return InformationDivergence(
+        lambda t: (plain.f(r * t) - at_r) / r,
+        lambda s: (plain.conjugate(s) + at_r) / r,
+        lambda s: plain.maximiser(s) / r,
+        plain.recession,
+        0.5 * math.log(2.0 * r / (1.0 + r)),
     )
 
 

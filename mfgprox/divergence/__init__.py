@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NoReturn
 
 from mfgprox.divergence.base import Divergence, Law
 from mfgprox.divergence.jensen_shannon import JensenShannon
 from mfgprox.divergence.kullback_leibler import KullbackLeibler
+from mfgprox.divergence.lipschitz import Lipschitz
 from mfgprox.divergence.power import Power
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "JensenShannon",
     "KullbackLeibler",
     "Law",
+    "Lipschitz",
     "Power",
     "alpha_divergence",
     "by_name",
@@ -50,14 +53,27 @@ def by_name(name: str) -> Divergence:
     """The divergence of that name. Raises ValueError listing the names that exist."""
     if name in DIVERGENCES:
         return DIVERGENCES[name]()
-    found = re.fullmatch(r"alpha\(([-+.0-9e]{1,30})\)", name)
+    regularised = re.fullmatch(r"lipschitz\((.{1,60}), ([-+.0-9e]{1,30})\)", name)
+    if regularised is not None:
+        return Lipschitz(by_name(regularised.group(1)), _number(regularised.group(2), name))
+    found = re.fullmatch(r"(alpha|jensen-shannon)\(([-+.0-9e]{1,30})\)", name)
     try:
-        return alpha_divergence(float(found.group(1))) if found else _unknown(name)
+        if found is None:
+            return _unknown(name)
+        number = float(found.group(2))
+        return alpha_divergence(number) if found.group(1) == "alpha" else JensenShannon(number)
     except ValueError:
         return _unknown(name)
 
 
-def _unknown(name: str) -> Divergence:
+def _number(text: str, name: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return _unknown(name)
+
+
+def _unknown(name: str) -> NoReturn:
     raise ValueError(
         f"f_divergence must be one of {', '.join(DIVERGENCES)}, or alpha(0.5) for an "
         f"α-divergence; got {name!r}"

@@ -13,7 +13,8 @@ import numpy as np
 
 
 class Law(NamedTuple):
-    """log (f*)' for kernels: f of the family `kind` with its exponent and scale = f''(1)."""
+    """log (f*)' for kernels: f of the family `kind` with scale = f''(1); alpha is the exponent, for
+    Jensen–Shannon the logarithm of the skew."""
 
     kind: int
     alpha: float

@@ -95,7 +95,8 @@ def marginal(log_t, s, kind, alpha, scale):
         end = scale / (1.0 - alpha)
         own = end * max(np.exp(min((alpha - 1.0) * log_t, ABOVE)), NEAREST)
     else:
-        end = 0.5 * np.log(2.0)
+        end = 0.5 * np.log1p(np.exp(-alpha))
+        log_t += alpha
         own = max(0.5 * (max(-log_t, 0.0) + np.log1p(np.exp(-abs(log_t)))), NEAREST)
     distance = end - s
     at = max(distance, FURTHEST * own)
@@ -111,7 +112,7 @@ def marginal(log_t, s, kind, alpha, scale):
             rise = 2.0 * (at - own) + np.log(np.expm1(-2.0 * at) / np.expm1(-2.0 * own))
             chord = rise / (at - own)
         near = max(distance, NEAREST)
-        log_gibbs = -2.0 * near - np.log(-np.expm1(-2.0 * near))
+        log_gibbs = -2.0 * near - np.log(-np.expm1(-2.0 * near)) - alpha
     return chord * (distance - own), chord, log_gibbs
 
 
