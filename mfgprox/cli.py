@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mfgprox import __version__
+from mfgprox import __version__, cli_sample
 from mfgprox.exits import Exit, guarded
 
 app = typer.Typer(
@@ -28,6 +28,9 @@ ResultArgument = Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result
 Threads = Annotated[
     int | None, typer.Option(min=1, max=256, help="Threads for the compiled loops.")
 ]
+
+
+cli_sample.register(app)
 
 
 @app.command()

@@ -143,6 +143,17 @@ class Solution:
 
         return save(self, path, **options)
 
+    def sample(self, n: int, **options: Any) -> np.ndarray:
+        """n points drawn from P and carried to R, (n, axes), columns x, y, z.
+
+        options: seed, times, method as for `mfgprox.sampling.draw`; with several times the shape
+        is (times, n, axes). Raises SamplingError (a ValueError) for what makes no sense.
+        """
+        from mfgprox.sampling import draw
+
+        points = draw(self, n, **options).points
+        return points[0] if np.ndim(options.get("times", 1.0)) == 0 else points
+
     def plot(self) -> Figure:
         """The figure of the density evolution; see `mfgprox.plot.figure`."""
         from mfgprox.plot import figure

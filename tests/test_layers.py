@@ -26,6 +26,7 @@ LAYERS = [
     {"rearrangement", "competitor", "dyadic", "plan", "pushforward", "smooth_sums"},
     {"smooth_bounds", "rough_bounds"},
     {"certificate", "dynamic"},
+    {"sampling"},
     {"certified"},
     {"solvers"},
     {"exact"},
@@ -35,8 +36,9 @@ LAYERS = [
     {"flows"},
     {"plot", "info", "recheck", "validation"},
     {"exits", "interruption", "progress", "summary", "estimate", "suite"},
-    {"run", "run_flow"},
+    {"run", "run_flow", "run_sample"},
     {"validate", "draw"},
+    {"cli_sample"},
     {"cli"},
     {"__main__", "__init__"},
 ]

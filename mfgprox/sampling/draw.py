@@ -1,0 +1,162 @@
+"""Points drawn from P and carried through a solved flow: a generative model of R on a grid.
+
+Independent of each other, the same bits for a seed whatever the number of threads, and the first n
+of a longer run are those of a shorter one.
+Source: Baptista et al., Proximal optimal transport divergences, section 5.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mfgprox.dynamic.hopf_lax import TerminalPotential
+from mfgprox.grid import Grid
+from mfgprox.problem import Problem
+from mfgprox.sampling.carry import ByMap, ByPlan, ByQuantiles, Lattice
+from mfgprox.sampling.law import Law, law
+from mfgprox.solution import Solution
+
+METHODS = ("auto", "quantiles", "map", "plan")
+CHUNK = 1 << 18
+"""Points that are carried at once."""
+CLOSE = 2e-4
+"""Difference of a cosine's mean up to which a map leads to R: the noise of 10^7 samples."""
+MOST = 10**10
+
+
+class SamplingError(ValueError):
+    """Samples cannot be drawn as asked; the message says what is accepted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """points: (times, n, axes), columns in the order x, y, z; times: (times,), from 0 (P) to 1 (R).
+
+    method: how ends were found, with the reason where it was chosen automatically.
+    """
+
+    points: np.ndarray
+    times: np.ndarray
+    method: str
+    reason: str
+
+
+def draw(
+    solution: Solution,
+    n: int,
+    *,
+    seed: int = 0,
+    times: Sequence[float] = (1.0,),
+    method: str = "auto",
+) -> Drawn:
+    """n independent points of P at the given times of the flow, on straight lines to R.
+
+    method: "quantiles" in one dimension; "map", the minimiser of |x - y|^p + U_1(y) at each point;
+    "plan", from cell to cell with the marginals P and R; "auto": quantiles in one dimension, the
+    map where P and Q are smooth and positive and it leads to R, else the plan.
+    Raises SamplingError for a number, seed, time or method that makes no sense, and for a solution
+    without a usable potential.
+    """
+    levels = _checked(solution, n, seed, times, method)
+    problem, grid = solution.problem, solution.problem.grid
+    P = law(problem.P, problem.log_P, problem.samples[0].smooth, grid)
+    carrier, name, reason = _carrier(solution, P, method)
+    lattice = Lattice(grid)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    points = np.empty((len(levels), n, grid.dimension))
+    for first in range(0, n, CHUNK):
+        count = min(CHUNK, n - first)
+        u = rng.random((count, 8))
+        start = P.places(P.boxes(u[:, 0]), u[:, 1:4])
+        start = _on_lattice(start, lattice)
+        end = carrier.ends(start, u[:, :4], u[:, 4:])
+        for level, t in zip(points, levels, strict=True):
+            level[first : first + count] = _in_the_box((1.0 - t) * start + t * end, grid)
+    return Drawn(points, levels, name, reason)
+
+
+def _checked(
+    solution: Solution, n: int, seed: int, times: Sequence[float], method: str
+) -> np.ndarray:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= MOST:
+        raise SamplingError(f"n must be a whole number from 1 to {MOST}; got {n}")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise SamplingError(f"seed must be a whole number, at least 0; got {seed}")
+    levels = np.atleast_1d(np.asarray(times, float))
+    if levels.ndim != 1 or not levels.size or not ((levels >= 0.0) & (levels <= 1.0)).all():
+        raise SamplingError(f"times must be numbers from 0 to 1; got {times}")
+    if method not in METHODS:
+        raise SamplingError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    if (method == "quantiles") and solution.problem.grid.dimension != 1:
+        raise SamplingError("quantiles serve in one dimension only; use auto, map or plan")
+    if solution.flow:
+        raise SamplingError(
+            f"this is a {solution.flow} flow, whose map from P to its last density is not known; "
+            "samples need the result of `mfgprox run`"
+        )
+    return levels
+
+
+def _carrier(
+    solution: Solution, P: Law, method: str
+) -> tuple[ByQuantiles | ByMap | ByPlan, str, str]:
+    problem, reason = solution.problem, "as asked for"
+    if method == "quantiles" or (method == "auto" and problem.grid.dimension == 1):
+        return ByQuantiles(P, _minimiser(solution)), "quantiles", "one dimension"
+    try:
+        potential = TerminalPotential(problem, solution.U[-1])
+    except ValueError as error:
+        raise SamplingError(f"the potential of this result leads nowhere: {error}") from error
+    by_map, by_plan = ByMap(potential), ByPlan(problem, potential, _cells(solution.R, problem))
+    if method == "auto":
+        return _chosen(problem, by_map, by_plan, solution.R)
+    return (by_map if method == "map" else by_plan), method, reason
+
+
+def _chosen(
+    problem: Problem, by_map: ByMap, by_plan: ByPlan, R: np.ndarray
+) -> tuple[ByMap | ByPlan, str, str]:
+    """The one that leads closer to R; the plan where a map would smear edges."""
+    if not problem.smooth:
+        miss = by_plan.misplaced(R)
+        return by_plan, "plan", f"P or Q have edges or zeros; cosines agree with R to {miss:.1e}"
+    miss = by_map.misplaced(R)
+    if miss <= CLOSE:
+        return by_map, "map", f"cosines agree with R to {miss:.1e}"
+    other = by_plan.misplaced(R)
+    if miss <= other:
+        return by_map, "map", f"cosines agree with R to {miss:.1e}, those of a plan to {other:.1e}"
+    return by_plan, "plan", f"cosines agree with R to {other:.1e}, those of the map to {miss:.1e}"
+
+
+def _minimiser(solution: Solution) -> Law:
+    problem, R = solution.problem, solution.R
+    smooth = problem.smooth and bool((R > 0.0).all())
+    log_R = np.log(R) if smooth else np.zeros(R.shape)
+    return law(R, log_R, smooth, problem.grid)
+
+
+def _cells(R: np.ndarray, problem: Problem) -> Law:
+    R = R.reshape(problem.grid.kernel_shape)
+    return Law(R / R.sum(), 1)
+
+
+def _on_lattice(places: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """The places moved to the lattice on which the kernels know them."""
+    parts, out = lattice.parts, np.zeros_like(places)
+    for axis, n in enumerate(lattice.grid.kernel_shape[::-1]):
+        if n > 1:
+            fine = np.clip(np.floor((places[:, axis] + 0.5) * parts), 0, n * parts - 1)
+            out[:, axis] = (fine + 0.5) / parts - 0.5
+    return out
+
+
+def _in_the_box(places: np.ndarray, grid: Grid) -> np.ndarray:
+    """Coordinates (many, axes) in the order x, y, z."""
+    d = grid.dimension
+    lower = np.array(grid.lower)
+    at = lower + (places[:, :d] + 0.5) * np.array(grid.spacing)
+    return np.clip(at, lower, grid.upper)
