@@ -1,4 +1,4 @@
-"""What a test measured: `within` asserts a limit and keeps the figure for the page docs/paper.md."""
+"""What a test measured: `within` asserts a limit and keeps the figure for docs/paper.md."""
 
 import math
 
