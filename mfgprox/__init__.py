@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mfgprox.solvers import solve as solve
     from mfgprox.solvers import solve_family as solve_family
     from mfgprox.storage import load as load
+    from mfgprox.sweeps import Sweep as Sweep
+    from mfgprox.sweeps import sweep as sweep
     from mfgprox.tolerance import Tolerance as Tolerance
 
 _HOME = {
@@ -34,6 +36,7 @@ _HOME = {
     "Grid": "mfgprox.grid",
     "Problem": "mfgprox.problem",
     "Solution": "mfgprox.solution",
+    "Sweep": "mfgprox.sweeps",
     "Tolerance": "mfgprox.tolerance",
     "gradient_flow": "mfgprox.flows",
     "jko": "mfgprox.flows",
@@ -43,6 +46,7 @@ _HOME = {
     "recompute_certificate": "mfgprox.audit",
     "solve": "mfgprox.solvers",
     "solve_family": "mfgprox.solvers",
+    "sweep": "mfgprox.sweeps",
 }
 _MODULES = {
     "density": "mfgprox.density",

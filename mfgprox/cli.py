@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mfgprox import __version__, cli_sample
+from mfgprox import __version__, cli_sample, cli_sweep
 from mfgprox.exits import Exit, guarded
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ Threads = Annotated[
 
 
 cli_sample.register(app)
+cli_sweep.register(app)
 
 
 @app.command()
