@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy as np
 from mfgprox.cost import Cost
 from mfgprox.density import ArrayDensity, Density, DensityError, Sampled, sample
 from mfgprox.divergence import Divergence, by_name
-from mfgprox.grid import Grid
+from mfgprox.grid import AXES, Grid
+from mfgprox.split import Split, moving_axes
 
 if TYPE_CHECKING:
     from mfgprox.case import Case
@@ -24,10 +26,12 @@ class Problem:
 
     P, Q: a `Density`, or an array of densities (not masses) shaped grid.shape, x last.
     epsilon > 0; p > 1; f_divergence and cost by name, or as objects; grid: a `Grid`.
+    transport_axes: the axes that mass moves along, such as ["x"]; None for all. The others are
+    conditioning variables: R has the marginal of P in them, W_p^p is that within slices.
     Attributes P, Q, log_P, log_Q are arrays shaped grid.shape with mass one (log Q is -inf where
     Q has no mass); cost, divergence, epsilon, grid and title are what was asked for.
     Raises ValueError (DensityError for P and Q), naming the quantity and what is accepted.
-    Source: Baptista et al., Proximal optimal transport divergences, (2.4) and (2.23).
+    Source: Baptista et al., Proximal optimal transport divergences, (2.4), (2.23), section 5.4.
     """
 
     def __init__(
@@ -42,9 +46,13 @@ class Problem:
         cost: str | Cost = "euclidean",
         title: str = "",
         case: Case | None = None,
+        transport_axes: Sequence[str] | None = None,
     ) -> None:
         _require_positive(epsilon)
         self.grid = grid
+        moving = moving_axes(transport_axes, grid.dimension)
+        self.split = None if moving is None else Split(grid, moving)
+        """The slices that mass stays in; None where it moves along all axes."""
         self.epsilon = float(epsilon)
         self.cost = cost if isinstance(cost, Cost) else Cost(p, cost)
         self.divergence: Divergence = (
@@ -70,6 +78,8 @@ class Problem:
                     f"{MAX_CUT_OFF:.0%}; enlarge grid.lower and grid.upper"
                 )
         self._P, self._Q = sampled
+        if self.split is not None:
+            self._require_finite(self.split)
 
     @property
     def p(self) -> float:
@@ -100,6 +110,12 @@ class Problem:
     def cut_off(self) -> tuple[float, float]:
         """Shares of the mass of P and of Q that the box cuts off."""
         return self._P.cut_off, self._Q.cut_off
+
+    @property
+    def transport_axes(self) -> tuple[str, ...]:
+        """Names of the axes that mass moves along."""
+        axes = range(self.grid.dimension) if self.split is None else self.split.moving
+        return tuple(AXES[i] for i in axes)
 
     @property
     def smooth(self) -> bool:
@@ -133,7 +149,25 @@ class Problem:
             cost=self.cost,
             title=self.title,
             case=self.case,
+            transport_axes=self.transport_axes,
         )
+
+    def _require_finite(self, split: Split) -> None:
+        """Raises DensityError where D is infinite, because no R has the marginal of P."""
+        P, Q = (np.isfinite(split.log_marginal(log)) for log in (self.log_P, self.log_Q))
+        with np.errstate(divide="ignore"):
+            at_zero = float(self.divergence.f(np.zeros(1))[0])
+        for name, other, lost, price in (
+            ("Q", "P", P & ~Q, self.divergence.recession),
+            ("P", "Q", Q & ~P, at_zero),
+        ):
+            if lost.any() and math.isinf(price):
+                raise DensityError(
+                    f"{name}: has no mass at {split.place(int(np.argmax(lost)))}, where {other} "
+                    f"has some ({int(lost.sum())} of {split.count} slices): with transport along "
+                    f"{', '.join(self.transport_axes)} only and f_divergence = "
+                    f"{self.divergence.name} D is infinite"
+                )
 
 
 def _require_positive(epsilon: float) -> None:

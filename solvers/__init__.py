@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mfgprox.problem import Problem
@@ -41,6 +43,7 @@ def solve(
     )
     if solver is None:
         solver = settings.method if settings is not None else DEFAULT_SOLVER
+    chosen = solver
     if isinstance(solver, str):
         solver = make_solver(solver, **options)
     if tolerance is None:
@@ -54,9 +57,32 @@ def solve(
             f"start is {start.problem.grid.dimension}-dimensional, "
             f"the problem {problem.grid.dimension}-dimensional"
         )
+    if problem.split is not None:
+        solver, tolerance = _in_slices(problem, chosen, options, tolerance, static, start)
+        start = None
     return iterate(
         solver, problem, tolerance, start=start, callback=callback, static=static, **loop
     )
+
+
+def _in_slices(
+    problem: Problem,
+    solver: str | Solver,
+    options: dict[str, Any],
+    tolerance: Tolerance,
+    static: bool,
+    start: Solution | None,
+) -> tuple[Solver, Tolerance]:
+    """The solver of all slices, which has one iteration for each; the limit on iterations is that
+    of a slice."""
+    from mfgprox.solvers.conditional import Conditional, require_start
+
+    assert problem.split is not None
+    if start is not None:
+        require_start(start, problem)
+    single = partial(make_solver, solver, **options) if isinstance(solver, str) else lambda: solver
+    within = Conditional(single, tolerance.max_iterations, static, start)
+    return within, replace(tolerance, max_iterations=problem.split.count + 1)
 
 
 def _first(

@@ -159,6 +159,8 @@ def iterate(
             raise Interrupted
     found = solver.finish(problem, progress.state, status, progress.iterations, progress.history())
     del progress  # its arrays make room for those of the certificate
+    if problem.split is not None:
+        return found  # its slices have their bounds and paths
     solution = certified(found)
     return solution if static or solution.momentum else with_path(solution)
 
