@@ -1,0 +1,122 @@
+"""Theorem 2.8: D interpolates between ε D_f(P‖Q) and W_p^p(P, Q)."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from measured import within
+from random_problems import (
+    LINE,
+    divergence_of,
+    divergences,
+    epsilons,
+    examples,
+    fine,
+    gaussians,
+    kl,
+    mixtures,
+    monotone_cost,
+    numbers,
+)
+
+from mfgprox.problem import Problem
+from mfgprox.solvers import solve
+
+pytestmark = pytest.mark.compiled
+
+
+def solved(P, Q, epsilon, name="kl", p=2.0, solver="auto"):
+    problem = Problem(P, Q, epsilon=epsilon, grid=LINE, p=p, f_divergence=name)
+    return solve(problem, solver, static=True)
+
+
+@pytest.mark.paper("Theorem 2.8", "D/ε as ε ↘ 0: increasing, any f and p", "certified bounds")
+@pytest.mark.paper("Theorem 2.8", "D as ε ↗: increasing, any f and p", "certified bounds")
+@examples
+@given(
+    P=gaussians(), Q=mixtures(), epsilon=epsilons, factor=numbers(1.2, 5.0), name=divergences,
+    p=st.sampled_from([1.5, 2.0, 3.0]),
+)  # fmt: skip
+def test_both_are_monotone_in_epsilon(P, Q, epsilon, factor, name, p):
+    low = solved(P, Q, epsilon, name, p, "back-and-forth")
+    high = solved(P, Q, factor * epsilon, name, p, "back-and-forth")
+    slack = 1e-6 * (1.0 + high.upper_bound)  # quadrature of the bounds
+    within(low.lower_bound - high.upper_bound, slack)
+    within(high.lower_bound / factor - low.upper_bound, slack)
+
+
+@pytest.mark.paper(
+    "Theorem 2.8", "dD/dε, Solution.epsilon_derivative", "differences of D, which is concave in ε"
+)
+@examples
+@given(P=mixtures(), Q=mixtures(), epsilon=epsilons, name=st.sampled_from(["kl", "hellinger"]))
+def test_the_derivative_in_epsilon_is_the_information_divergence(P, Q, epsilon, name):
+    below, here, above = (
+        solved(P, Q, scale * epsilon, name, solver="back-and-forth") for scale in (0.9, 1.0, 1.1)
+    )
+    central = (above.divergence - below.divergence) / (0.2 * epsilon)
+    # 4e-3 of the curvature, which is at most 2 D_f/ε² ε² 1e-2; and errors of D of 1e-5.
+    within(
+        abs(central - here.epsilon_derivative),
+        2e-2 * here.epsilon_derivative + 2e-4 / (0.2 * epsilon),
+    )
+    assert below.divergence + above.divergence <= 2.0 * here.divergence + 1e-4
+
+
+@pytest.mark.paper(
+    "Theorem 2.8",
+    "D/ε at ε = 10⁻³ (2.16)",
+    "KL(P‖Q) less its first correction (ε/4) E_P|∇log P/Q|², by sums over 4096 cells",
+)
+@examples
+@given(P=gaussians(), Q=gaussians())
+def test_the_limit_of_small_epsilon(P, Q):
+    epsilon = 1e-3
+    (a, volume), (b, _) = fine(P), fine(Q)
+    held = a > 1e-12
+    slope = np.gradient(np.log(a / b), volume)
+    fisher = float(np.sum(a[held] * slope[held] ** 2) * volume)
+    value = solved(P, Q, epsilon, solver="newton").divergence / epsilon
+    # The next term is ε² times second derivatives of log P/Q (at most 1/0.35² = 8 here) · fisher.
+    within(
+        abs(value - kl(a, b, volume) + 0.25 * epsilon * fisher),
+        20.0 * epsilon**2 * (1.0 + fisher) + 1e-7,
+    )
+
+
+@pytest.mark.paper(
+    "Theorem 2.8",
+    "2 D at 2ε less D at ε, for ε = 200 (2.17)",
+    "W_2²(P, Q) by quantile functions; what is left is of order ε⁻²",
+)
+@examples
+@given(P=gaussians(), Q=gaussians())
+def test_the_limit_of_large_epsilon(P, Q):
+    (a, _), (b, _) = fine(P), fine(Q)
+    limit = monotone_cost(a, b, LINE, 2.0)
+    values = [solved(P, Q, epsilon, solver="newton").divergence for epsilon in (200.0, 400.0)]
+    assert values[0] <= values[1] <= limit + 1e-5
+    within(abs(2.0 * values[1] - values[0] - limit), 1e-5 + 2.0 * (limit - values[1]) ** 2)
+
+
+@pytest.mark.paper("Theorem 2.8", "D at ε = 10⁵, any f and p", "W_p^p(P, Q) by quantile functions")
+@pytest.mark.paper(
+    "Theorem 2.8", "D/ε at ε = 10⁻³, any f, P = Q moved by a cell or two", "D_f(P‖Q) by a sum"
+)
+@examples
+@given(
+    P=gaussians(), Q=gaussians(), name=divergences, p=st.sampled_from([1.5, 2.0, 3.0]),
+    shift=numbers(-0.15, 0.15),
+)  # fmt: skip
+def test_the_limits_for_every_divergence(P, Q, name, p, shift):
+    (a, volume), (b, _) = fine(P), fine(Q)
+    limit = monotone_cost(a, b, LINE, p)
+    far = solved(P, Q, 1e5, name, p, "back-and-forth").divergence
+    # Centres cost up to h²/6 more than densities, 1e-3.
+    within(abs(far - limit), 2e-3 * (1.0 + limit))
+    moved = type(P)(P.mean + shift, cov=P.cov)
+    c, _ = fine(moved)
+    near = solved(P, moved, 1e-3, name, 2.0, "back-and-forth").divergence / 1e-3
+    exact = divergence_of(name, a, c, volume)
+    # (ε/4) E|∇f′|² is 3e-4 f″(1)² shift²/0.35⁴ here: below a hundredth of D_f ~ shift²/0.35² f″/2.
+    within(abs(near - exact), 2e-2 * exact + 5e-3)
