@@ -130,7 +130,10 @@ class Level:
     def direction(self, at: Potential, epsilon: float, delta: float, effort: tuple) -> Direction:
         """The Newton direction; `effort` = tolerance, cycles, krylov of `Multigrid.solve`."""
         self.linearise(at, epsilon, delta)
-        self.multigrid.set_up()
+        try:
+            self.multigrid.set_up()
+        except ZeroDivisionError as error:
+            raise FloatingPointError("the linear system is singular") from error
         answer: Answer = self.multigrid.solve(self.rhs, *effort)
         log_gibbs = self.log_gibbs(at, epsilon)
         known = self.gibbs.known(at.chi + self.base, epsilon)

@@ -21,7 +21,7 @@ LAYERS = [
         "points",
     },
     {"density"},
-    {"problem", "capped_cost"},
+    {"problem", "capped_cost", "slices"},
     {"solution", "transform", "quadrature", "enclosure", "centre_sums", "map_images", "slopes"},
     {"sensitivity"},
     {"rearrangement", "competitor", "dyadic", "plan", "pushforward", "smooth_sums"},
