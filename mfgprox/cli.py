@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mfgprox import __version__, cli_sample, cli_sweep
+from mfgprox.cli_extras import register as register_extras
 from mfgprox.exits import Exit, guarded
 
 app = typer.Typer(
@@ -201,6 +202,9 @@ def flow(
         return run_flow(case, kind, tau, steps, output, tuple(overrides or ()), quiet)
 
     raise typer.Exit(guarded(command))
+
+
+register_extras(app)
 
 
 def _version(wanted: bool) -> None:

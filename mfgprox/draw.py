@@ -19,9 +19,9 @@ FILMS = (".gif", ".mp4")
 def draw_figure(result: Path, output: Path | None) -> Exit:
     """Write the figure of a result; default: beside the working directory's name of the result."""
     output = output or Path(result.with_suffix(".png").name)
-    _require_suffix(output, FIGURES)
+    require_suffix(output, FIGURES)
     require_writable(output)
-    solution = _load(result)
+    solution = load_result(result)
     from mfgprox.plot import save_figure
 
     with writing(output):
@@ -32,9 +32,9 @@ def draw_figure(result: Path, output: Path | None) -> Exit:
 
 def draw_film(result: Path, output: Path, fps: int) -> Exit:
     """Write the film of a result."""
-    _require_suffix(output, FILMS)
+    require_suffix(output, FILMS)
     require_writable(output)
-    solution = _load(result)
+    solution = load_result(result)
     from mfgprox.plot import animate
 
     with Interruption(), writing(output):
@@ -63,7 +63,8 @@ def print_info(result: Path, recompute: bool) -> Exit:
     return Exit.VALIDATION_FAILED if contradictions else Exit.OK
 
 
-def _load(path: Path) -> Solution:
+def load_result(path: Path) -> Solution:
+    """The solution in a result file, or the flow in one as a solution. Raises BadInput."""
     from mfgprox import hdf5
     from mfgprox.flows.files import FLOW_FORMAT, load_flow
     from mfgprox.storage import StorageError, load
@@ -76,7 +77,8 @@ def _load(path: Path) -> Solution:
         raise BadInput(str(error)) from error
 
 
-def _require_suffix(output: Path, accepted: tuple[str, ...]) -> None:
+def require_suffix(output: Path, accepted: tuple[str, ...]) -> None:
+    """Raise BadInput for a file name that does not end as it should."""
     if output.suffix.lower() not in accepted:
         raise BadInput(
             f"{output}: the suffix {output.suffix!r} is not known; use one of {', '.join(accepted)}"

@@ -10,11 +10,19 @@ import h5py
 import numpy as np
 
 from mfgprox import checkpoint, hdf5, layout
+from mfgprox.flows.files import FLOW_FORMAT
 from mfgprox.hdf5 import attribute
 from mfgprox.restore import restore_grid
 from mfgprox.storage import StorageError
 
 Rows = list[tuple[str, str]]
+FLOW_NAMES = {
+    "R": "the last density",
+    "U": "first variation of the energy at rho_t",
+    "first_variation": "first variation of the energy at P",
+    "flow/energy": "energy at each time",
+}
+"""What datasets mean in a flow, where it differs from a result."""
 
 
 def describe(path: str | Path) -> str:
@@ -26,7 +34,9 @@ def describe(path: str | Path) -> str:
         match hdf5.format_of(file):
             case layout.FORMAT | "mfgprox flow":
                 dimension = restore_grid(file).dimension
-                rows = [*_result(file), ("", ""), *_datasets(file, dimension)]
+                flow = hdf5.format_of(file) == FLOW_FORMAT
+                meanings = layout.NAMES | (FLOW_NAMES if flow else {})
+                rows = [*_result(file), ("", ""), *_datasets(file, dimension, meanings)]
             case checkpoint.FORMAT:
                 rows = [*_checkpoint(file), ("", ""), *_datasets(file)]
             case _:
@@ -47,13 +57,19 @@ def _result(file: h5py.File) -> Rows:
     value = {name: attribute(file, name, float) for name in layout.VALUES}
     epsilon, error = attribute(file, "epsilon", float), value["divergence_error"]
     divergence = f"{value['divergence']:.10g}"
+    flow = hdf5.format_of(file) == FLOW_FORMAT
+    steps = hdf5.dataset(file, "time").shape[0] - 1 if flow else grid.time_steps
     rows = [
         ("written by", f"mfgprox {attribute(file, 'mfgprox_version', str)}"),
         ("case", attribute(file, "title", str) or "untitled"),
-        ("grid", f"{cells} cells on {box}, {grid.time_steps} time steps"),
+        ("grid", f"{cells} cells on {box}, {steps} time steps"),
         ("problem", f"epsilon {epsilon:g}, {_cost(file)}, {attribute(file, 'f_divergence', str)}"),
         ("solver", _solver(file)),
         ("status", attribute(file, "status", str)),
+    ]
+    if flow:
+        return [*rows, *_flow(file, value["mass_error"]), *_inputs(file)]
+    rows += [
         ("D(P‖Q)", divergence + (f" ± {error:.1e}" if math.isfinite(error) else "")),
         ("  transport cost", f"{value['transport_cost']:.10g}"),
         ("  information", f"{epsilon:g} × {value['information_divergence']:.10g}"),
@@ -66,8 +82,24 @@ def _result(file: h5py.File) -> Rows:
         ("∫|rho_1 - R|", f"{value['terminal_mismatch']:.1e}"),
     ]
     rows += [("note", str(note)) for note in json.loads(attribute(file, "notes", str))]
+    return [*rows, *_inputs(file)]
+
+
+def _inputs(file: h5py.File) -> Rows:
     inputs = json.loads(attribute(file, "inputs", str))
-    return rows + [("input file", f"{name}, SHA-256 {inputs[name]}") for name in inputs]
+    return [("input file", f"{name}, SHA-256 {inputs[name]}") for name in inputs]
+
+
+def _flow(file: h5py.File, mass_error: float) -> Rows:
+    """What a flow has instead of a value and its certificate."""
+    kind = attribute(file, "kind", str)
+    times, energy = hdf5.dataset(file, "time"), hdf5.dataset(file["flow"], "energy")
+    name = {"jko": "D_f(rho_t‖Q)", "gradient": "D(rho_t‖Q)"}.get(kind, "energy")
+    return [
+        ("flow", f"{kind}, from t = 0 to t = {times[-1]:g}"),
+        (f"  {name}", f"{energy[0]:.10g} at first, {energy[-1]:.10g} at last"),
+        ("mass error", f"{mass_error:.1e}"),
+    ]
 
 
 def _checkpoint(file: h5py.File) -> Rows:
@@ -88,7 +120,7 @@ def _solver(file: h5py.File) -> str:
     return f"{attribute(file, 'solver', str)}, {iterations} iterations"
 
 
-def _datasets(file: h5py.File, dimension: int = 0) -> Rows:
+def _datasets(file: h5py.File, dimension: int = 0, meanings: dict[str, str] = layout.NAMES) -> Rows:
     """Name, shape with the names of its axes, and meaning of what lies in the root and below.
 
     The group VTKHDF is named and not entered: its virtual datasets lie in heaps without checksums.
@@ -100,15 +132,18 @@ def _datasets(file: h5py.File, dimension: int = 0) -> Rows:
             continue
         inner = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
         names = [f"{name}/{part}" for part in inner] if isinstance(inner, h5py.Group) else [name]
-        rows += [(each, _described(hdf5.dataset(file, each), each, dimension)) for each in names]
+        rows += [
+            (each, _described(hdf5.dataset(file, each), each, dimension, meanings))
+            for each in names
+        ]
     return rows
 
 
-def _described(found: h5py.Dataset, name: str, dimension: int) -> str:
+def _described(found: h5py.Dataset, name: str, dimension: int, meanings: dict[str, str]) -> str:
     axes = layout.axes_of(name, dimension)
     named = axes if len(axes) == found.ndim else [""] * found.ndim
     shape = ", ".join(f"{a} {n}".strip() for a, n in zip(named, found.shape, strict=True))
-    return f"({shape}) {found.dtype}  {layout.NAMES.get(name, '')}".rstrip()
+    return f"({shape}) {found.dtype}  {meanings.get(name, '')}".rstrip()
 
 
 def _bound(value: float) -> str:

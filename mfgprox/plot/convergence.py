@@ -15,7 +15,7 @@ from mfgprox.solution import Solution
 
 def draw_convergence(axes: Axes, solution: Solution) -> None:
     """|gap| against the iteration, with exploitability, the tolerance and the nested grids."""
-    axes.set_xlabel("iteration")
+    axes.set_xlabel("inner solve" if solution.flow else "iteration")
     axes.set_ylabel("gap (units of cost)")
     history = solution.history
     gap, exploitability = history.get("gap"), history.get("exploitability")
@@ -60,9 +60,10 @@ def _tolerance(axes: Axes, solution: Solution) -> None:
                 "tolerance",
                 (1.0, bound),
                 xycoords=axes.get_yaxis_transform(),
-                xytext=(-3, 1.5),
+                # Outside, where no curve goes.
+                xytext=(3, 0),
                 textcoords="offset points",
-                ha="right",
+                va="center",
                 fontsize=7.5,
                 color="0.35",
             )

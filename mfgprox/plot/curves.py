@@ -15,8 +15,10 @@ from mfgprox.plot.style import (
     WIDTH,
     finite_range,
     heading,
+    last_name,
     new_figure,
     panel_label,
+    potential_unit,
     shown_levels,
     time_color,
     with_mass,
@@ -34,7 +36,7 @@ def curves_figure(solution: Solution) -> Figure:
     for panel, letter in zip(panels.flat, "abcd", strict=True):
         panel_label(panel, letter)
     draw_densities(panels[0, 0], solution)
-    _time_bar(figure, panels[0, 0])
+    _time_bar(figure, panels[0, 0], solution.times[-1])
     draw_space_time(panels[0, 1], solution)
     draw_potentials(panels[1, 0], solution)
     draw_convergence(panels[1, 1], solution)
@@ -48,13 +50,14 @@ def draw_densities(axes: Axes, solution: Solution) -> None:
     """rho_t at several times, between P and R, with Q dashed."""
     x = solution.problem.grid.centers(0)
     for k in shown_levels(solution.times, SHOWN)[1:-1]:
-        t = solution.times[k]
-        axes.plot(x, solution.rho[k], color=time_color(t), linewidth=0.9)
+        share = solution.times[k] / solution.times[-1]
+        axes.plot(x, solution.rho[k], color=time_color(share), linewidth=0.9)
     problem = solution.problem
     axes.fill_between(x, problem.Q, color=COLORS["Q"], alpha=0.13, linewidth=0)
     axes.plot(x, problem.Q, color=COLORS["Q"], linestyle=(0, (4, 1.5)), label="$Q$")
     axes.plot(x, problem.P, color=time_color(0.0), linewidth=1.8, label=r"$P = \rho_0$")
-    axes.plot(x, solution.R, color=time_color(1.0), linewidth=1.8, label=r"$R$, $t=1$")
+    end = f"{last_name(solution)}, $t={solution.times[-1]:g}$"
+    axes.plot(x, solution.R, color=time_color(1.0), linewidth=1.8, label=end)
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("$x$")
     axes.set_ylabel(r"density $\rho_t$ (per unit length)")
@@ -70,7 +73,7 @@ def draw_space_time(axes: Axes, solution: Solution) -> None:
     for path in quantile_paths(solution).T:
         axes.plot(path, times, color="black", linewidth=0.5, alpha=0.75)
     axes.set_xlim(*mass_interval(solution))
-    axes.set_ylim(0.0, 1.0)
+    axes.set_ylim(0.0, times[-1])
     axes.set_xlabel("$x$")
     axes.set_ylabel("time $t$")
     bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02)
@@ -84,12 +87,12 @@ def draw_potentials(axes: Axes, solution: Solution) -> None:
     mass = with_mass(solution.rho)
     levels = shown_levels(solution.times, SHOWN)
     for k in levels:
-        color = time_color(solution.times[k])
+        color = time_color(solution.times[k] / solution.times[-1])
         axes.plot(x, finite(solution.U[k]), color=color, linewidth=0.5, alpha=0.5)
         axes.plot(x, finite(solution.U[k], mass[k]), color=color, linewidth=1.5)
     axes.set_ylim(*finite_range(solution.U[levels], mass[levels]))
     axes.set_xlabel("$x$")
-    axes.set_ylabel("potential $U_t$ (units of cost)")
+    axes.set_ylabel(f"potential $U_t$ ({potential_unit(solution)})")
 
 
 def quantile_paths(solution: Solution) -> np.ndarray:
@@ -114,8 +117,8 @@ def mass_interval(solution: Solution) -> tuple[float, float]:
 
 
 def time_edges(times: np.ndarray) -> np.ndarray:
-    """Edges of the bands in which an image shows its time levels, from 0 to 1."""
-    return np.concatenate([[0.0], 0.5 * (times[1:] + times[:-1]), [1.0]])
+    """Edges of the bands in which an image shows its time levels, from 0 to the last."""
+    return np.concatenate([[0.0], 0.5 * (times[1:] + times[:-1]), times[-1:]])
 
 
 def finite(values: np.ndarray, where: np.ndarray | bool = True) -> np.ndarray:
@@ -123,8 +126,8 @@ def finite(values: np.ndarray, where: np.ndarray | bool = True) -> np.ndarray:
     return np.where(np.isfinite(values) & where, values, np.nan)
 
 
-def _time_bar(figure: Figure, axes: Axes) -> None:
+def _time_bar(figure: Figure, axes: Axes, end: float) -> None:
     colors = ListedColormap([time_color(t) for t in np.linspace(0.0, 1.0, 256)])
-    bar = figure.colorbar(ScalarMappable(Normalize(0.0, 1.0), colors), ax=axes, pad=0.02)
+    bar = figure.colorbar(ScalarMappable(Normalize(0.0, end), colors), ax=axes, pad=0.02)
     bar.set_label("time $t$")
     bar.outline.set_linewidth(0.5)

@@ -33,12 +33,17 @@ class View:
     def around_mass(cls, solution: Solution, plane: tuple[int, int]) -> View:
         """The part of the box in which P, Q or R is to be seen, with a margin."""
         problem = solution.problem
-        seen = np.any([d >= VISIBLE * d.max() for d in (problem.P, problem.Q, solution.R)], axis=0)
+        return cls.around(problem.grid, [problem.P, problem.Q, solution.R], plane)
+
+    @classmethod
+    def around(cls, grid: Grid, densities: Sequence[np.ndarray], plane: tuple[int, int]) -> View:
+        """The part of the box in which any of the densities is to be seen, with a margin."""
+        seen = np.any([d >= VISIBLE * d.max() for d in densities], axis=0)
         bounds = []
         for axis in plane:
             others = tuple(i for i in range(seen.ndim) if i != seen.ndim - 1 - axis)
             cells = np.flatnonzero(seen.any(axis=others))
-            edges = problem.grid.edges(axis)
+            edges = grid.edges(axis)
             low, high = edges[cells[0]], edges[cells[-1] + 1]
             margin = 0.06 * (high - low)
             bounds.append((max(edges[0], low - margin), min(edges[-1], high + margin)))

@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from mfgprox.plot.curves import finite, mass_interval
 from mfgprox.plot.fields import draw_contours, draw_density, draw_key, project
 from mfgprox.plot.images import views_of
-from mfgprox.plot.style import COLORS, finite_range, heading, new_figure, with_mass
+from mfgprox.plot.style import (
+    COLORS,
+    finite_range,
+    heading,
+    last_name,
+    new_figure,
+    potential_unit,
+    with_mass,
+)
 from mfgprox.solution import Solution
 
 Show = Callable[[int], None]
@@ -28,7 +36,8 @@ def _curves(solution: Solution) -> tuple[Figure, Show]:
     figure = new_figure(6.4, 5.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
     for name, density in (("P", problem.P), ("Q", problem.Q), ("R", solution.R)):
-        upper.plot(x, density, color=COLORS[name], linewidth=1.0, label=f"${name}$")
+        label = last_name(solution) if name == "R" else f"${name}$"
+        upper.plot(x, density, color=COLORS[name], linewidth=1.0, label=label)
     (curve,) = upper.plot(x, solution.rho[0], color="black", linewidth=1.6, label=r"$\rho_t$")
     (area,) = upper.fill(x, 0.0 * x, color="0.5", alpha=0.25, linewidth=0)
     upper.set_ylim(0.0, 1.06 * max(solution.rho.max(), problem.Q.max(), solution.R.max()))
@@ -39,7 +48,7 @@ def _curves(solution: Solution) -> tuple[Figure, Show]:
     (strong,) = lower.plot(x, x * 0.0, color="black", linewidth=1.6)
     lower.set_ylim(*finite_range(solution.U, mass))
     lower.set_xlim(*mass_interval(solution))
-    lower.set_ylabel("potential $U_t$ (units of cost)")
+    lower.set_ylabel(f"potential $U_t$ ({potential_unit(solution)})")
     lower.set_xlabel("$x$")
     heading(figure, solution)
     clock = upper.text(0.02, 0.95, "", transform=upper.transAxes, va="top", fontsize=11.0)
@@ -55,7 +64,8 @@ def _curves(solution: Solution) -> tuple[Figure, Show]:
 
 
 def _images(solution: Solution) -> tuple[Figure, Show]:
-    """rho_t, in 3-D its three projections, with contours of Q and R."""
+    """rho_t, in 3-D its three projections, with contours of Q, and of R unless it is
+    where a flow has come."""
     grid, views = solution.problem.grid, views_of(solution)
     sides = [(high - low for low, high in view.bounds) for view in views]
     aspect = max(up / across for across, up in sides)
@@ -70,9 +80,10 @@ def _images(solution: Solution) -> tuple[Figure, Show]:
         images.append(draw_density(axes, fields[0], grid, view, float(fields.max())))
         shown.append(fields)
         draw_contours(axes, Q, grid, view, COLORS["Q"])
-        draw_contours(axes, R, grid, view, COLORS["R"])
+        if not solution.flow:
+            draw_contours(axes, R, grid, view, COLORS["R"])
         seen = sum(d / d.max() for d in (fields[0], Q, R))
-        draw_key(axes, "QR", seen, grid, view)
+        draw_key(axes, "Q" if solution.flow else "QR", seen, grid, view)
         axes.set_xlabel(f"${'xyz'[view.plane[0]]}$")
         axes.set_ylabel(f"${'xyz'[view.plane[1]]}$")
     label = r"$\rho_t$" if grid.dimension == 2 else r"projections of $\rho_t$"

@@ -26,8 +26,10 @@ from mfgprox.plot.style import (
     WIDTH,
     finite_range,
     heading,
+    last_name,
     new_figure,
     panel_label,
+    potential_unit,
     shown_levels,
     time_label,
     with_mass,
@@ -76,7 +78,7 @@ def _density_row(
         if titles:
             if k == 0:
                 draw_key(axes, "Q", density / top + Q / Q.max(), grid, view)
-            axes.set_title(time_label(solution.times[k]))
+            axes.set_title(time_label(solution.times[k], bool(solution.flow)))
     _label(panels, view)
     (gone,) = {0, 1, 2} - set(view.plane)
     integral = rf"$\int\rho_t\,\mathrm{{d}}{AXES[gone]}$" if grid.dimension == 3 else r"$\rho_t$"
@@ -97,7 +99,7 @@ def _potential_row(row: SubFigure, solution: Solution, levels: list[int], view: 
     draw_arrows(panels, solution, levels, cut, view)
     _label(panels, view)
     where = f" at $z = {grid.centers(2)[cut[0]]:.2g}$" if cut else ""
-    _bar(row, image, panels, f"$U_t${where} (units of cost)")
+    _bar(row, image, panels, f"$U_t${where} ({potential_unit(solution)})")
     return panels[0]
 
 
@@ -108,9 +110,10 @@ def _last_row(row: SubFigure, solution: Solution, view: View, letters: str) -> N
     panels = _panels(left, 2)
     shown = [project(d, grid, view.plane) for d in (solution.problem.Q, solution.R)]
     top = max(float(density.max()) for density in shown)
-    for axes, name, density in zip(panels, "QR", shown, strict=True):
+    names = ("$Q$", last_name(solution))
+    for axes, name, density in zip(panels, names, shown, strict=True):
         draw_density(axes, density, grid, view, top)
-        axes.set_title(f"${name}$")
+        axes.set_title(name)
     _label(panels, view)
     panel_label(panels[0], letters[0])
     axes = right.subplots()

@@ -76,14 +76,14 @@ POTENTIAL_MAP = LinearSegmentedColormap.from_list(
 TIME_MAP = matplotlib.colormaps["viridis"]
 
 
-def time_color(time: float) -> tuple[float, ...]:
-    """Dark at time 0, light green at time 1, never as pale as the paper."""
-    return TIME_MAP(0.88 * time)
+def time_color(share: float) -> tuple[float, ...]:
+    """Dark at the first time, light green at the last, share 1, never as pale as the paper."""
+    return TIME_MAP(0.88 * share)
 
 
 def shown_levels(times: np.ndarray, count: int) -> list[int]:
     """Indices of about `count` levels whose times are spread most evenly, ends included."""
-    wanted = np.linspace(0.0, 1.0, min(count, len(times)))
+    wanted = np.linspace(0.0, times[-1], min(count, len(times)))
     return sorted({int(np.argmin(np.abs(times - t))) for t in wanted})
 
 
@@ -92,6 +92,9 @@ def heading(figure: Figure, solution: Solution) -> None:
     problem = solution.problem
     norm = r"\Sigma_i|x_i-y_i|" if problem.cost.separable else "|x-y|"
     value = f"D = {_with_error(solution.divergence, solution.divergence_error)}"
+    if solution.flow:
+        energy = _with_exponent(f"{solution.divergence:.6g}")
+        value = rf"\mathrm{{energy\ at}}\ t = {solution.times[-1]:g}:\ {energy}"
     line = rf"$\varepsilon = {problem.epsilon:g}$,  cost ${norm}^{{{problem.p:g}}}$,  ${value}$"
     state = "converged" if solution.converged else "not converged"
     name = " ".join(problem.title.split()).replace("$", r"\$")
@@ -99,13 +102,25 @@ def heading(figure: Figure, solution: Solution) -> None:
     figure.suptitle(f"{name}\n{line},  {solution.solver}, {state}")
 
 
-def _with_error(value: float, error: float) -> str:
-    """The value with the digits that its error allows, and the error."""
+def digits_of(value: float, error: float) -> tuple[str, str]:
+    """The value with the digits that its error allows, and the error; empty if it is not known."""
     if not (np.isfinite(error) and error > 0.0):
-        return f"{value:.6g}"
-    exponent = int(np.floor(np.log10(error)))
-    digits = int(np.clip(-exponent, 1, 12))
-    return rf"{value:.{digits}f}\pm {error / 10.0**exponent:.0f}\times 10^{{{exponent}}}"
+        return f"{value:.6g}", ""
+    digits = int(np.clip(-np.floor(np.log10(error)), 1, 12))
+    return f"{value:.{digits}f}", f"{error:.0e}"
+
+
+def _with_error(value: float, error: float) -> str:
+    known, unsure = digits_of(value, error)
+    if not unsure:
+        return known
+    return rf"{known}\pm {_with_exponent(unsure)}"
+
+
+def _with_exponent(number: str) -> str:
+    """3e-05 as a formula."""
+    digits, _, exponent = number.partition("e")
+    return rf"{digits}\times 10^{{{int(exponent)}}}" if exponent else digits
 
 
 def panel_label(axes: Axes, letter: str) -> None:
@@ -120,10 +135,19 @@ def panel_label(axes: Axes, letter: str) -> None:
     )
 
 
-def time_label(time: float) -> str:
-    """t = 0.25, with what the ends of the path are."""
-    end = {0.0: r",  $\rho_0 = P$", 1.0: r",  $\rho_1$"}.get(float(time), "")
-    return rf"$t = {time:.3g}${end}"
+def time_label(time: float, flow: bool = False) -> str:
+    """t = 0.25, with what the ends of the path are; a flow has no end that is special."""
+    ends = {0.0: r",  $\rho_0 = P$"} | ({} if flow else {1.0: r",  $\rho_1$"})
+    return rf"$t = {time:.3g}${ends.get(float(time), '')}"
+
+
+def last_name(solution: Solution) -> str:
+    """What the last density is called: the minimiser, or where a flow has come."""
+    return rf"$\rho_{{{solution.times[-1]:g}}}$" if solution.flow else "$R$"
+
+
+def potential_unit(solution: Solution) -> str:
+    return "first variation" if solution.flow else "units of cost"
 
 
 def finite_range(values: np.ndarray, where: np.ndarray) -> tuple[float, float]:
