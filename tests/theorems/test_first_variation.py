@@ -48,9 +48,10 @@ def solved(P, Q, epsilon, name="kl", p=2.0, solver="back-and-forth", grid=LINE):
     p=st.sampled_from([1.5, 2.0, 3.0]),
 )  # fmt: skip
 def test_differences_of_the_divergence(P, other, Q, epsilon, name, p):
-    # P with a tenth of everything in it stays positive for t of either sign.
+    # P with a share of everything in it stays positive for t of either sign.
     base = Mixture([0.5, 0.25, 0.25], [P, other, Q])
-    here = solved(base, Q, epsilon, name, p)
+    # Away from p = 2 potentials of back-and-forth are of first order only: 5 % at this grid.
+    here = solved(base, Q, epsilon, name, p, "back-and-forth" if p == 2.0 else "primal-dual")
     towards = Problem(other, Q, epsilon=epsilon, grid=LINE).P
     t = 0.02
     ends = [
@@ -95,8 +96,8 @@ def test_a_tangent_from_below_in_every_direction(P, Q, epsilon, place, t, p):
 
 @pytest.mark.paper(
     "Theorem 4.1",
-    "φ̂(x) − E_P φ̂, mass put where P has none, 2.2 ≤ |x|: P uniform on [−1, 1]",
-    "(D(P + t(δ_x − P)) − D(P))/t → from above as t = 10⁻², 10⁻³",
+    "φ̂(x) − E_P φ̂, mass put at 1.5 ≤ |x| ≤ 2.5, P uniform on [−1, 1]",
+    "(D(P + t(δ_x − P)) − D(P))/t, which falls with t and stays above",
 )
 @examples
 @given(
@@ -120,7 +121,7 @@ def test_singular_perturbations_of_densities(Q, epsilon, place, side):
 @pytest.mark.paper(
     "Theorem 4.1",
     "min_j C(x, y_j) − ψ_j at points x without mass (4.1), finite sets, any cost",
-    "one-sided quotients of certified D at t = 10⁻³, 10⁻⁴",
+    "one-sided quotients of certified D at t = 10⁻², 10⁻³",
 )
 @examples
 @given(seed=st.integers(0, 10**6), epsilon=epsilons, p=st.sampled_from([1.0, 1.5, 2.0, 3.0]))

@@ -175,5 +175,5 @@ def test_products_add_up(parts, epsilon, p):
     )
     problem = Problem(P, Q, epsilon=epsilon, grid=grid, p=p, cost="separable")
     found = solve(problem, "newton" if p == 2.0 else "back-and-forth", static=True)
-    # h = 0.29: atoms at the centres cost up to h²/6 an axis, of which the estimate removes the most.
+    # h = 0.29: atoms at the centres cost up to h²/6 an axis, most of it removed.
     within(abs(found.divergence - total), (1e-4 if p == 2.0 else 4e-3) * (1.0 + total))
