@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 
 from mfgprox.certificate import Bounds, continuous_bounds
+from mfgprox.divergence import Lipschitz
+from mfgprox.lipschitz_bounds import lipschitz_bounds
 from mfgprox.solution import Solution
 
 PRUDENCE = 0.1
@@ -24,7 +26,10 @@ def certified(solution: Solution) -> Solution:
     """
     problem = solution.problem
     path = (solution.rho, solution.momentum) if solution.momentum else None
-    bounds = continuous_bounds(problem, solution.U[-1], path=path)
+    if isinstance(problem.divergence, Lipschitz):
+        bounds = lipschitz_bounds(problem, solution.U[-1], solution.upper_bound)
+    else:
+        bounds = continuous_bounds(problem, solution.U[-1], path=path)
     value, error = best_estimate(solution.divergence, solution.divergence_error, bounds)
     transport = solution.transport_cost
     if solution.converged:

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from mfgprox.divergence import Lipschitz
 from mfgprox.kernels.conjugate import conjugate
 from mfgprox.kernels.spline_fit import spline_coefficients
 from mfgprox.kernels.threads import over
@@ -28,7 +29,8 @@ TEAR = 8
 class TerminalPotential:
     """psi = -U_1 (nz, ny, nx), continued where U_1 says nothing, and its transforms.
 
-    U_1 (…, z, y, x) counts only where R can have mass (Q > 0). Raises ValueError where it is finite
+    U_1 (…, z, y, x) counts only where R can have mass (Q > 0, or a Lipschitz-regularised
+    divergence). Raises ValueError where it is finite
     nowhere.
     """
 
@@ -36,7 +38,9 @@ class TerminalPotential:
         self.problem, self.cost, self.grid = problem, problem.cost, problem.grid
         shape, self.spacing = self.grid.kernel_shape, self.grid.kernel_spacing
         psi = -np.asarray(U_1, float).reshape(shape)
-        allowed = np.isfinite(psi) & np.isfinite(np.reshape(problem.log_Q, shape))
+        allowed = np.isfinite(psi)
+        if not isinstance(problem.divergence, Lipschitz):
+            allowed &= np.isfinite(np.reshape(problem.log_Q, shape))
         if not allowed.any():
             raise ValueError("U_1 must be finite somewhere in the support of Q")
         self.psi, self.envelope = self._continued(np.where(allowed, psi, -np.inf), allowed)

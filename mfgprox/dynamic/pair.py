@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mfgprox.divergence import Lipschitz
+from mfgprox.dynamic import regularised
 from mfgprox.dynamic.fluxes import Fluxes
 from mfgprox.dynamic.hopf_lax import TerminalPotential
 from mfgprox.dynamic.particles import move
@@ -42,6 +44,8 @@ def dynamic_pair(problem: Problem, U_1: np.ndarray, R: np.ndarray) -> DynamicPai
     replaced by its largest continuation. Raises ValueError where U_1 is finite nowhere.
     """
     potential = TerminalPotential(problem, U_1)
+    if isinstance(problem.divergence, Lipschitz):
+        return _regularised(problem, potential, R)
     if problem.grid.dimension == 1:
         return _by_quantiles(problem, potential, R)
     try:
@@ -64,6 +68,13 @@ def _by_quantiles(problem: Problem, potential: TerminalPotential, R: np.ndarray)
     for k in range(grid.time_steps):
         fluxes.step(k, rho[k], rho[k + 1])
     return DynamicPair(rho / grid.cell_volume, fluxes.momentum(), potential.levels())
+
+
+def _regularised(problem: Problem, potential: TerminalPotential, R: np.ndarray) -> DynamicPair:
+    U = regularised.levels(problem, potential.terminal())
+    if problem.grid.dimension == 1:
+        return replace(_by_quantiles(problem, potential, R), U=U)
+    return DynamicPair(*move(problem, potential, R), U)
 
 
 def _by_formula(problem: Problem, potential: TerminalPotential, R: np.ndarray) -> DynamicPair:

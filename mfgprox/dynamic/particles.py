@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mfgprox.divergence import Lipschitz
 from mfgprox.dynamic.cloud import NOTHING, Cloud, moves, particles
 from mfgprox.dynamic.coupling import coupling
 from mfgprox.dynamic.hopf_lax import TerminalPotential
@@ -23,7 +24,7 @@ def move(
 
     R: the minimiser, grid.shape, where they should end.
     """
-    if problem.smooth and potential.quadratic:
+    if problem.smooth and potential.quadratic and not isinstance(problem.divergence, Lipschitz):
         return _deposited(problem, particles(problem, potential.transform))
     return _deposited(problem, coupling(problem, potential, R))
 

@@ -11,7 +11,9 @@ import math
 
 import numpy as np
 
-from mfgprox.divergence import KullbackLeibler
+from mfgprox.capped_cost import CappedCost, transform
+from mfgprox.cost import Cost
+from mfgprox.divergence import Divergence, KullbackLeibler, Lipschitz
 from mfgprox.problem import Problem
 from mfgprox.transform import c_transform
 
@@ -23,12 +25,22 @@ APART = 1 << 20
 """Lattice coordinate of the potential that the cells without Q share: far from all others."""
 
 
+def relaxed(problem: Problem) -> tuple[Divergence, CappedCost | None]:
+    """The plain divergence, and the cost of going to S by way of R where it is to be regularised:
+    the lattice problem is then that between P and S."""
+    f = problem.divergence
+    if not isinstance(f, Lipschitz):
+        return f, None
+    return f.base, CappedCost(problem.p, problem.epsilon * f.constant)
+
+
 class Lattice:
     """P, Q and the costs on one grid. Flat arrays run over the cells, x fastest."""
 
     def __init__(self, problem: Problem) -> None:
         grid = problem.grid
         self.problem, self.epsilon = problem, problem.epsilon
+        self.f, self.capped = relaxed(problem)
         self.shape, self.h = grid.kernel_shape, np.array(grid.kernel_spacing)
         mass = problem.P.ravel() * grid.cell_volume
         self.sources = np.flatnonzero(mass > NEGLIGIBLE / mass.size)
@@ -36,12 +48,17 @@ class Lattice:
         self.log_mass = np.log(self.mass)
         self.log_Q = np.ravel(problem.log_Q)
         self.held = np.isfinite(self.log_Q)
-        self.shared = math.isfinite(problem.divergence.recession) and not self.held.all()
+        self.shared = math.isfinite(self.f.recession) and not self.held.all()
         """Whether R may have mass where Q has none."""
         self.cells = np.flatnonzero(self.held)
         self.unknown = np.full(mass.size, self.cells.size if self.shared else -1)
         self.unknown[self.cells] = np.arange(self.cells.size)
         self.cost = self._costs()
+
+    @property
+    def transport(self) -> Cost | CappedCost:
+        """The cost between a source and a target."""
+        return self.problem.cost if self.capped is None else self.capped
 
     @property
     def unknowns(self) -> int:
@@ -57,11 +74,13 @@ class Lattice:
         """Of displacements by so many cells, (nz, ny, nx)."""
         steps = [h * np.arange(n) for h, n in zip(self.h, self.shape, strict=True)]
         return np.ascontiguousarray(
-            np.broadcast_to(self.problem.cost(np.meshgrid(*steps, indexing="ij")), self.shape)
+            np.broadcast_to(self.transport(np.meshgrid(*steps, indexing="ij")), self.shape)
         )
 
     def transform(self, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """psi^c and its argmin, (nz, ny, nx); psi flat, -inf where R cannot have mass."""
+        if self.capped is not None:
+            return transform(psi.reshape(self.shape), self.cost)
         return c_transform(
             psi.reshape(self.shape), self.problem.cost, self.problem.grid.kernel_spacing
         )
@@ -87,16 +106,14 @@ class Lattice:
         """Masses of R = Q (f*)'(-psi/eps - nu) on the cells, flat, and the value of Theorem 3.1."""
         grid = self.problem.grid
         U = np.where(np.isfinite(psi), -psi, 0.0).reshape(grid.shape)
-        R, value = self.problem.divergence.gibbs(
-            U, self.problem.log_Q, self.epsilon, grid.cell_volume
-        )
+        R, value = self.f.gibbs(U, self.problem.log_Q, self.epsilon, grid.cell_volume)
         if not math.isfinite(value):
             raise FloatingPointError("the dual value is not finite")
         return R.ravel() * grid.cell_volume, value
 
     def slope(self, R: np.ndarray) -> np.ndarray:
         """-∂R/∂psi where Q has mass, nu held, (cells,): R/eps for KL, Q (f*)''/eps in general."""
-        f, R = self.problem.divergence, R[self.cells]
+        f, R = self.f, R[self.cells]
         if isinstance(f, KullbackLeibler):
             return R / self.epsilon
         log_t = np.log(np.maximum(R, 1e-300)) - self.log_Q[self.cells]
@@ -110,7 +127,7 @@ class Lattice:
         """D_f(R‖Q) of masses on the cells, flat."""
         grid = self.problem.grid
         density = R.reshape(grid.shape) / grid.cell_volume
-        return self.problem.divergence.between(density, self.problem.log_Q, grid.cell_volume)
+        return self.f.between(density, self.problem.log_Q, grid.cell_volume)
 
     def monotone_cost(self, R: np.ndarray) -> float:
         """Least cost of moving the sources to masses R (cells,) on the line: in their order."""
@@ -134,7 +151,12 @@ class Lattice:
         away = (here - there)[3 - dimension :] * self.h[3 - dimension :, None]
         sizes = np.abs(away) if cost.separable else np.sqrt(np.square(away).sum(axis=0))
         p = cost.p
+        if self.capped is not None:
+            sizes = np.minimum(sizes, self.capped.reach)
         curvature = p * (p - 1.0) * np.maximum(sizes, widest) ** (p - 2.0)
+        if self.capped is not None:
+            # A cost that is linear within a cell already curves by its slope over that.
+            curvature = np.minimum(curvature, self.capped.steepness / widest)
         if cost.separable:
             curvature = curvature.mean(axis=0)
         return BLUR * widest**2 * curvature

@@ -14,16 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sparse
 
-from mfgprox.kernels.active_pairs import active_pairs
-from mfgprox.kernels.threads import over
 from mfgprox.solvers.back_and_forth.lattice import Lattice
 from mfgprox.solvers.back_and_forth.multigrid import Laplacian, Multigrid, solved
+from mfgprox.solvers.back_and_forth.pairs import LIMITS, pairs
 
-LIMITS = np.array([9.0, 40.0, 4.0])
-"""Slack in units of the blur up to which any pair counts, and up to which those count that matter
-to their target; the logarithm of how much they matter."""
-MARGIN, MOST_MARGIN = {1: 4, 2: 3, 3: 2}, 12
-"""Cells around a minimiser, for a blur of one cell; and where cells are uneven."""
 HIGHEST = 3.0
 """Units of blur that a step may raise a target above its envelope."""
 ACCURACY, MOST_CYCLES = 1e-2, 100
@@ -61,7 +55,7 @@ class Plan:
             raise FloatingPointError("the potential is not finite")
         phi, argmin = lattice.transform(psi)
         R, gibbs = lattice.marginal(psi)
-        starts, targets, slack = _pairs(lattice, psi, phi, argmin, R, blur)
+        starts, targets, slack = pairs(lattice, psi, phi, argmin, R, blur)
         count = np.diff(starts)
         weight = np.exp(-slack / np.repeat(blur, count))
         total = np.add.reduceat(weight, starts[:-1])
@@ -184,38 +178,6 @@ class Plan:
         raised = lattice.envelope(self.phi)
         hidden = lattice.held & (self.delivered < share * self.R) & (raised > self.psi)
         return np.where(hidden, raised, self.psi)
-
-
-def _pairs(
-    lattice: Lattice,
-    psi: np.ndarray,
-    phi: np.ndarray,
-    argmin: np.ndarray,
-    R: np.ndarray,
-    blur: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Starts, targets and slacks of the pairs that carry mass; see the kernel."""
-    grid, nodes = lattice.problem.grid, lattice.sources
-    margin = np.zeros(3, np.int64)
-    for axis, n in enumerate(lattice.shape):
-        if n > 1:
-            wide = math.ceil(MARGIN[grid.dimension] * lattice.h_max / lattice.h[axis])
-            margin[axis] = min(wide, MOST_MARGIN)
-    log_R = np.log(np.maximum(R, 1e-300)).reshape(lattice.shape)
-    if lattice.shared:
-        log_R = np.where(lattice.held.reshape(lattice.shape), log_R, np.inf)
-    starts = np.zeros(nodes.size + 1, np.int64)
-    none = (np.empty(0, np.int64), np.empty(0))
-    arguments = (
-        nodes, argmin, psi.reshape(lattice.shape), phi, lattice.cost, margin, blur,
-        lattice.log_mass, log_R, LIMITS,
-    )  # fmt: skip
-    work = nodes.size * int(np.prod(2 * margin + 1))
-    over(active_pairs, nodes.size, work, *arguments, False, starts, *none)
-    np.cumsum(starts, out=starts)
-    targets, slack = np.empty(starts[-1], np.int64), np.empty(starts[-1])
-    over(active_pairs, nodes.size, work, *arguments, True, starts, targets, slack)
-    return starts, targets, slack
 
 
 def _on_unknowns(lattice: Lattice, values: np.ndarray) -> np.ndarray:

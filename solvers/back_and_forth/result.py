@@ -69,7 +69,7 @@ def solution(
         transport_cost=max(value - problem.epsilon * information, 0.0),
         information_divergence=information,
         history=history,
-        notes=(*state.notes, *_notes(state, status, finished)),
+        notes=(*state.notes, *closing_notes(state, status, finished)),
         written_times=np.array([0.0, 1.0]),
     )
 
@@ -95,7 +95,7 @@ def _value(
     return found[-1], max(changed, apart) / 2.0 + left
 
 
-def _notes(state: BackAndForthState, status: Status, finished: bool) -> tuple[str, ...]:
+def closing_notes(state: BackAndForthState, status: Status, finished: bool) -> tuple[str, ...]:
     if status is Status.CONVERGED:
         return ()
     if not finished:

@@ -3,7 +3,8 @@
     J(psi) = E_P[psi^c] - eps inf_nu { nu + E_Q[f*(-psi/eps - nu)] }          (Theorem 3.1)
 between atoms at the cell centres, psi^c(x) = min_y c(x, y) - psi(y) taken exactly, forth, and
 psi <- psi^cc where a target is hidden, back. The minimum is blurred over about one cell, which
-makes J smooth; its Hessian is sparse. Any data, p > 1, either cost, any f; nested grids.
+makes J smooth; its Hessian is sparse. Any data, p > 1, either cost, any f; nested grids. With a
+Lipschitz-regularised f between P and S, at the cost of going there by way of R: see `lipschitz`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import numpy as np
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
+from mfgprox.solvers.back_and_forth.cooling import MOST_STEPS, STAGES, cool, take_back
 from mfgprox.solvers.back_and_forth.lattice import Lattice
+from mfgprox.solvers.back_and_forth.lipschitz import regularised, require
 from mfgprox.solvers.back_and_forth.plan import Plan
 from mfgprox.solvers.back_and_forth.resample import carried, prolonged
 from mfgprox.solvers.back_and_forth.result import solution
@@ -61,6 +64,7 @@ class BackAndForth:
         self, problem: Problem, start: Solution | None, tolerance: Tolerance
     ) -> BackAndForthState:
         """psi = 0 on the coarsest grid, or the potential of a start on the last grids."""
+        require(problem)
         grids = self.grids(problem.grid)
         if start is not None:
             level = max(0, len(grids) - 2)
@@ -86,7 +90,12 @@ class BackAndForth:
         small = slope <= (FINE if last else COARSE) * scale + tolerance.atol
         met = tolerance.met(state.gap, dual)
         nothing = length == 0.0 or slope <= ROUNDING * scale
-        done = (small and (met or not last)) or nothing or state.steps >= self.most_steps
+        most = MOST_STEPS if state.cooled else self.most_steps
+        done = (small and (met or not last)) or nothing or state.steps >= most
+        if done and last and lattice.capped is not None:
+            record = self._cooled(problem, state, met)
+            if record is not None:
+                return record
         record = Record(
             here,
             levels,
@@ -99,6 +108,21 @@ class BackAndForth:
         if done and not last:
             self._refine(problem, state, lattice)
         return record
+
+    def _cooled(self, problem: Problem, state: BackAndForthState, met: bool) -> Record | None:
+        """The record of a step after which there is less blur, or again more; None for the last."""
+        levels = len(self.grids(problem.grid))
+        if met and state.cooled < STAGES:
+            cool(state)
+            return Record(levels - 1, levels, residual=state.residual, settled=False)
+        if met or not state.warmer:
+            return None
+        take_back(state)
+        lattice, plan = self._standing(problem, state)
+        primal, dual = plan.certificate(lattice)
+        state.dual, state.gap = plan.dual, primal - dual
+        state.residual = float(np.abs(plan.R - plan.delivered).sum())
+        return Record(levels - 1, levels, primal, dual, state.residual)
 
     def _standing(self, problem: Problem, state: BackAndForthState) -> tuple[Lattice, Plan]:
         """The lattice of the level and the plan of the potential; before its first step also the
@@ -140,6 +164,8 @@ class BackAndForth:
             lattice, _ = self._standing(problem, state)
             self._refine(problem, state, lattice)
         lattice, plan = self._standing(problem, state)
+        if lattice.capped is not None:
+            return regularised(lattice, plan, state, finished, status, iterations, history)
         return solution(lattice, plan, state, finished, status, iterations, history)
 
 

@@ -28,6 +28,10 @@ class BackAndForthState:
     decrement: float = math.inf
     values: list[float] = field(default_factory=list)
     """Dual values of the coarser grids that were solved, coarsest first."""
+    cooled: int = 0
+    """Stages of less blur on the last grid, where the cost is linear beyond a distance."""
+    warmer: list[np.ndarray] = field(default_factory=list)
+    """psi and blur of the stage before."""
     notes: list[str] = field(default_factory=list)
     lattice: Lattice | None = field(default=None, metadata=TRANSIENT)
     plan: Plan | None = field(default=None, metadata=TRANSIENT)
