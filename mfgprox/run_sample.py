@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mfgprox.exits import BadInput, Exit
+from mfgprox.exits import BadInput, Exit, say
 from mfgprox.interruption import Interruption
 from mfgprox.run import announce_compilation, require_writable, writing
+
+TELLING = 1e-2
+"""Difference between the law of the samples and R from which a user is warned."""
 
 if TYPE_CHECKING:
     from mfgprox.solution import Solution
@@ -42,6 +45,11 @@ def run_sample(
         write(drawn, output)
     if not quiet:
         print(f"{output}: {count} samples by {drawn.method} ({drawn.reason})")
+    if drawn.misplaced > TELLING:
+        say(
+            f"the samples miss R: the mean of a cosine differs by {drawn.misplaced:.1e}; "
+            "solve to a smaller tolerance or on more cells"
+        )
     return Exit.OK
 
 

@@ -32,10 +32,14 @@ LARGEST = 1e6
 """Largest factor of a column, and its inverse: what no part reaches is not filled by force."""
 
 
-def coupling(problem: Problem, potential: TerminalPotential, R: np.ndarray) -> Cloud:
+def coupling(
+    problem: Problem, potential: TerminalPotential, R: np.ndarray, parts: int | None = None
+) -> Cloud:
     """Particles from the centres of cells to centres of cells; at t = 0 they add up to P.
 
-    R: the minimiser, grid.shape. At t = 1 they add up to it as closely as SWEEPS allow.
+    R: the minimiser, grid.shape. At t = 1 they add up to it as closely as SWEEPS allow; parts: of a
+    cell along each axis, PARTS by default; a map that stretches much needs more, or their windows
+    leave gaps.
     """
     grid = problem.grid
     shape, cells = grid.kernel_shape, grid.kernel_shape[::-1]
@@ -43,7 +47,7 @@ def coupling(problem: Problem, potential: TerminalPotential, R: np.ndarray) -> C
     P = np.where(moves(P), P, 0.0)
     R = R.reshape(shape)
     R = R * (P.sum() / R.sum())
-    rows, columns, weights = _entries(problem, potential, P, R)
+    rows, columns, weights = _entries(problem, potential, P, R, parts)
     plan = csr_array((weights, (rows, columns)), (P.size, P.size))
     plan.sum_duplicates()
     mass = _scaled(plan, P.ravel(), R.ravel())
@@ -54,11 +58,15 @@ def coupling(problem: Problem, potential: TerminalPotential, R: np.ndarray) -> C
 
 
 def _entries(
-    problem: Problem, potential: TerminalPotential, P: np.ndarray, R: np.ndarray
+    problem: Problem,
+    potential: TerminalPotential,
+    P: np.ndarray,
+    R: np.ndarray,
+    parts: int | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cells from and to, flat indices, and the mass before it is scaled."""
     grid, shape = problem.grid, P.shape
-    parts = PARTS[grid.dimension]
+    parts = parts or PARTS[grid.dimension]
     sub = np.array([parts if n > 1 else 1 for n in shape])
     divided = P / sub.prod()
     for axis in range(3):

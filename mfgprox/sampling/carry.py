@@ -1,7 +1,8 @@
 """How a point of P finds its end in R: by quantiles, by the optimal map, or by a plan.
 
-Each carrier takes places at t = 0 and uniform numbers, and returns places at t = 1; in between
-points move on straight lines. Places (many, 3) in units of cells, 0 at the first centre, x, y, z.
+Each carrier takes places at t = 0 and four uniform numbers for each, and returns places at t = 1;
+in between points move on straight lines. Places (many, 3) in units of cells, 0 at the first centre,
+in the order x, y, z.
 Source: Baptista et al., Proximal optimal transport divergences, sections 2.4 and 5.3.
 """
 
@@ -13,17 +14,24 @@ from functools import cached_property
 import numpy as np
 from scipy.fft import dctn
 
-from mfgprox.dynamic.coupling import coupling
+from mfgprox.dynamic.coupling import PARTS, REACH, coupling
 from mfgprox.dynamic.hopf_lax import TerminalPotential
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
-from mfgprox.sampling.law import Law
+from mfgprox.sampling.law import NOTHING, Law
+
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""For each cell where its entries begin (cells + 1,); sums of their masses; where they end."""
 
 BITS = 62
 """Of a flat index of the lattice on which points are drawn."""
 FINEST = 20
 WAVES = 8
 """Cosines per axis by which two laws are compared."""
+CLOSE = 2e-4
+"""Difference of such means from which a plan is made finer: the noise of 10^7 samples."""
+MOST_PARTS, MOST_WEIGHTS = 8, 15 * 10**6
+"""Parts of a cell along each axis in a plan, and weights that it is made from."""
 PROBES = 3
 """Parts per axis that cells are divided into where a torn map is looked at."""
 SEEN = 1e-12
@@ -62,9 +70,8 @@ class ByQuantiles:
     P: Law
     R: Law
 
-    def ends(self, _: np.ndarray, start: np.ndarray, __: np.ndarray) -> np.ndarray:
-        """start: the uniform numbers that the places were made from."""
-        return self.R.at_quantile(self.P.quantile(start[:, 0], start[:, 1]))
+    def ends(self, places: np.ndarray, _: np.ndarray) -> np.ndarray:
+        return self.R.at_quantile(self.P.quantile(places))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +81,7 @@ class ByMap:
 
     potential: TerminalPotential
 
-    def ends(self, places: np.ndarray, _: np.ndarray, __: np.ndarray) -> np.ndarray:
+    def ends(self, places: np.ndarray, _: np.ndarray) -> np.ndarray:
         lattice = Lattice(self.potential.grid)
         return self.potential.transform(1.0, lattice.parts, lattice.nodes(places))[1]
 
@@ -82,7 +89,7 @@ class ByMap:
         """Largest difference of a cosine's mean under T_#P and under R."""
         problem, grid = self.potential.problem, self.potential.grid
         places, mass = self._probe()
-        ends = self.ends(places, places, places)
+        ends = self.ends(places, places)
         return _apart(_cosines(ends, mass / mass.sum(), grid), R, problem.grid)
 
     def _probe(self) -> tuple[np.ndarray, np.ndarray]:
@@ -112,30 +119,47 @@ class ByPlan:
     R: Law
 
     @cached_property
-    def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """For each cell the range of its entries (cells + 1,), their sums of masses, their ends."""
-        cells = self.problem.grid.kernel_shape
-        R = self.R.masses.reshape(self.problem.grid.shape) / self.problem.grid.cell_volume
-        cloud = coupling(self.problem, self.potential, R)
+    def _best(self) -> tuple[float, Rows]:
+        """The plan that comes closest to R, and how close: cells are divided until it is CLOSE."""
+        grid, found = self.problem.grid, []
+        held = int((NOTHING * self.problem.P.max() < self.problem.P).sum())
+        window = (2 * REACH[grid.dimension] + 1) ** grid.dimension
+        parts = PARTS[grid.dimension]
+        while True:
+            rows = self._rows(parts)
+            found.append((self._missed(rows), rows))
+            parts *= 2
+            many = held * window * parts**grid.dimension > MOST_WEIGHTS
+            if found[-1][0] <= CLOSE or parts > MOST_PARTS or many:
+                return min(found, key=lambda each: each[0])
+
+    def _rows(self, parts: int) -> Rows:
+        grid = self.problem.grid
+        R = self.R.masses.reshape(grid.shape) / grid.cell_volume
+        cloud = coupling(self.problem, self.potential, R, parts)
         source, target = (
-            np.ravel_multi_index(tuple(np.rint(a).astype(int)[:, ::-1].T), cells)
+            np.ravel_multi_index(tuple(np.rint(a).astype(int)[:, ::-1].T), grid.kernel_shape)
             for a in (cloud.source, cloud.target)
         )
         order = np.argsort(source, kind="stable")
-        counts = np.bincount(source, minlength=int(np.prod(cells)))
+        counts = np.bincount(source, minlength=R.size)
         first = np.concatenate([[0], np.cumsum(counts)])
         return first, np.concatenate([[0.0], np.cumsum(cloud.mass[order])]), target[order]
 
-    def misplaced(self, R: np.ndarray) -> float:
-        """Largest difference of a cosine's mean under the plan's second marginal and under R."""
-        _, sums, target = self.rows
-        found = np.bincount(target, weights=np.diff(sums), minlength=R.size)
-        grid = self.problem.grid
-        return _apart(_lowest(found / found.sum(), grid), R, grid)
+    def _missed(self, rows: Rows) -> float:
+        _, sums, target = rows
+        found = np.bincount(target, weights=np.diff(sums), minlength=self.R.masses.size)
+        return _apart(
+            _lowest(found / found.sum(), self.problem.grid), self.R.masses, self.problem.grid
+        )
 
-    def ends(self, places: np.ndarray, _: np.ndarray, u: np.ndarray) -> np.ndarray:
+    def misplaced(self) -> float:
+        """Largest difference of a cosine's mean under the plan's second marginal and under R."""
+        return self._best[0]
+
+    def ends(self, places: np.ndarray, u: np.ndarray) -> np.ndarray:
         """u: one uniform number for the end's cell and three for the place in it."""
-        first, sums, target = self.rows
+        first, sums, target = self._best[1]
         index = np.rint(places).astype(int)
         shape = self.problem.grid.kernel_shape
         for axis in range(3):

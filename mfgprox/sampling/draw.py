@@ -12,36 +12,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfgprox.dynamic.hopf_lax import TerminalPotential
 from mfgprox.grid import Grid
-from mfgprox.problem import Problem
-from mfgprox.sampling.carry import ByMap, ByPlan, ByQuantiles, Lattice
-from mfgprox.sampling.law import Law, law
+from mfgprox.sampling.carry import Lattice
+from mfgprox.sampling.choose import METHODS, SamplingError, carrier_of
+from mfgprox.sampling.law import law
 from mfgprox.solution import Solution
 
-METHODS = ("auto", "quantiles", "map", "plan")
 CHUNK = 1 << 18
 """Points that are carried at once."""
-CLOSE = 2e-4
-"""Difference of a cosine's mean up to which a map leads to R: the noise of 10^7 samples."""
 MOST = 10**10
-
-
-class SamplingError(ValueError):
-    """Samples cannot be drawn as asked; the message says what is accepted."""
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
     """points: (times, n, axes), columns in the order x, y, z; times: (times,), from 0 (P) to 1 (R).
 
-    method: how ends were found, with the reason where it was chosen automatically.
+    method: how ends were found, and the reason. misplaced: largest difference between the mean of a
+    low cosine over the law of the ends and over R; nan where the ends are those of R exactly.
     """
 
     points: np.ndarray
     times: np.ndarray
     method: str
     reason: str
+    misplaced: float
 
 
 def draw(
@@ -63,7 +57,7 @@ def draw(
     levels = _checked(solution, n, seed, times, method)
     problem, grid = solution.problem, solution.problem.grid
     P = law(problem.P, problem.log_P, problem.samples[0].smooth, grid)
-    carrier, name, reason = _carrier(solution, P, method)
+    choice = carrier_of(solution, method)
     lattice = Lattice(grid)
     rng = np.random.Generator(np.random.PCG64(seed))
     points = np.empty((len(levels), n, grid.dimension))
@@ -72,10 +66,10 @@ def draw(
         u = rng.random((count, 8))
         start = P.places(P.boxes(u[:, 0]), u[:, 1:4])
         start = _on_lattice(start, lattice)
-        end = carrier.ends(start, u[:, :4], u[:, 4:])
+        end = choice.carrier.ends(start, u[:, 4:])
         for level, t in zip(points, levels, strict=True):
             level[first : first + count] = _in_the_box((1.0 - t) * start + t * end, grid)
-    return Drawn(points, levels, name, reason)
+    return Drawn(points, levels, choice.method, choice.reason, choice.misplaced)
 
 
 def _checked(
@@ -90,58 +84,12 @@ def _checked(
         raise SamplingError(f"times must be numbers from 0 to 1; got {times}")
     if method not in METHODS:
         raise SamplingError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
-    if (method == "quantiles") and solution.problem.grid.dimension != 1:
-        raise SamplingError("quantiles serve in one dimension only; use auto, map or plan")
     if solution.flow:
         raise SamplingError(
             f"this is a {solution.flow} flow, whose map from P to its last density is not known; "
             "samples need the result of `mfgprox run`"
         )
     return levels
-
-
-def _carrier(
-    solution: Solution, P: Law, method: str
-) -> tuple[ByQuantiles | ByMap | ByPlan, str, str]:
-    problem, reason = solution.problem, "as asked for"
-    if method == "quantiles" or (method == "auto" and problem.grid.dimension == 1):
-        return ByQuantiles(P, _minimiser(solution)), "quantiles", "one dimension"
-    try:
-        potential = TerminalPotential(problem, solution.U[-1])
-    except ValueError as error:
-        raise SamplingError(f"the potential of this result leads nowhere: {error}") from error
-    by_map, by_plan = ByMap(potential), ByPlan(problem, potential, _cells(solution.R, problem))
-    if method == "auto":
-        return _chosen(problem, by_map, by_plan, solution.R)
-    return (by_map if method == "map" else by_plan), method, reason
-
-
-def _chosen(
-    problem: Problem, by_map: ByMap, by_plan: ByPlan, R: np.ndarray
-) -> tuple[ByMap | ByPlan, str, str]:
-    """The one that leads closer to R; the plan where a map would smear edges."""
-    if not problem.smooth:
-        miss = by_plan.misplaced(R)
-        return by_plan, "plan", f"P or Q have edges or zeros; cosines agree with R to {miss:.1e}"
-    miss = by_map.misplaced(R)
-    if miss <= CLOSE:
-        return by_map, "map", f"cosines agree with R to {miss:.1e}"
-    other = by_plan.misplaced(R)
-    if miss <= other:
-        return by_map, "map", f"cosines agree with R to {miss:.1e}, those of a plan to {other:.1e}"
-    return by_plan, "plan", f"cosines agree with R to {other:.1e}, those of the map to {miss:.1e}"
-
-
-def _minimiser(solution: Solution) -> Law:
-    problem, R = solution.problem, solution.R
-    smooth = problem.smooth and bool((R > 0.0).all())
-    log_R = np.log(R) if smooth else np.zeros(R.shape)
-    return law(R, log_R, smooth, problem.grid)
-
-
-def _cells(R: np.ndarray, problem: Problem) -> Law:
-    R = R.reshape(problem.grid.kernel_shape)
-    return Law(R / R.sum(), 1)
 
 
 def _on_lattice(places: np.ndarray, lattice: Lattice) -> np.ndarray:

@@ -58,11 +58,13 @@ class Law:
                 out[:, axis] = (index[axis] + inner) / self.parts - 0.5
         return out
 
-    def quantile(self, u: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """In one dimension: the mass on the left of the place w within the box of u."""
-        box = self.boxes(u)
-        mass = self.masses.ravel()[box]
-        return np.clip((self.sums[box] - (1.0 - w) * mass) / self.sums[-1], 0.0, 1.0)
+    def quantile(self, places: np.ndarray) -> np.ndarray:
+        """In one dimension: the mass on the left of places (many, 3)."""
+        at = (places[:, 0] + 0.5) * self.parts
+        box = np.clip(np.floor(at).astype(int), 0, self.masses.size - 1)
+        s, rise = np.clip(at - box, 0.0, 1.0), self.rises[0][box]
+        rest = 1.0 - (s - 0.5 * rise * s * (1.0 - s))
+        return np.clip((self.sums[box] - rest * self.masses.ravel()[box]) / self.sums[-1], 0.0, 1.0)
 
     def at_quantile(self, q: np.ndarray) -> np.ndarray:
         """In one dimension: the places (many, 3) with the mass q on their left."""
