@@ -14,7 +14,7 @@ Result = Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (report,):
+    for command in (report, export):
         app.command()(command)
 
 
@@ -34,5 +34,29 @@ def report(
         from mfgprox.deliver import write_page
 
         return write_page(result, output)
+
+    raise typer.Exit(guarded(command))
+
+
+def export(
+    result: Result,
+    to: Annotated[str, typer.Option("--to", metavar="vtk|npz|csv", help="Which kind of files.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Default: the result's name with .pvd, .npz, .csv."),
+    ] = None,
+) -> None:
+    """Write a result for tools that cannot read HDF5, every number in full.
+
+    vtk: a .pvd collection and a folder of .vti images. csv: a table of rho and U, and one of P, Q
+    and R. npz: one NumPy archive.
+
+    Example: mfgprox export out.h5 --to csv -o out.csv
+    """
+
+    def command() -> Exit:
+        from mfgprox.deliver import export_files
+
+        return export_files(result, to, output)
 
     raise typer.Exit(guarded(command))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from pathlib import Path
 
@@ -29,6 +30,12 @@ class BadInput(ValueError):
 
 class CannotWrite(OSError):
     """The output cannot be written where it was asked for."""
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """" (did you mean "…"?)", or nothing where no name is close."""
+    close = difflib.get_close_matches(word[:50].lower(), list(names), 1)
+    return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 def say(message: str) -> None:

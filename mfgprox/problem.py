@@ -169,6 +169,12 @@ class Problem:
                     f"{self.divergence.name} D is infinite"
                 )
 
+    def _repr_html_(self) -> str:
+        """A table and a picture, for notebooks."""
+        from mfgprox.notebook import problem_html
+
+        return problem_html(self)
+
 
 def _require_positive(epsilon: float) -> None:
     if not (math.isfinite(epsilon) and epsilon > 0.0):

@@ -12,6 +12,7 @@ from mfgprox.problem import Problem
 from mfgprox.tolerance import Status
 
 if TYPE_CHECKING:
+    import xarray
     from matplotlib.figure import Figure
 
     from mfgprox.density import Density
@@ -159,3 +160,28 @@ class Solution:
         from mfgprox.plot import figure
 
         return figure(self)
+
+    def animate(self, path: str | Path | None = None, **options: Any) -> Any:
+        """Write a film, .gif or .mp4, and return its path; see `mfgprox.plot.animate`.
+
+        Without a path, a film to play in a notebook.
+        """
+        from mfgprox.notebook import film
+
+        if path is None:
+            return film(self, **options)
+        from mfgprox.plot import animate
+
+        return animate(self, path, **options)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """The fields with their coordinates; see `mfgprox.export.to_xarray`."""
+        from mfgprox.export import to_xarray
+
+        return to_xarray(self)
+
+    def _repr_html_(self) -> str:
+        """A table and a picture, for notebooks."""
+        from mfgprox.notebook import solution_html
+
+        return solution_html(self)

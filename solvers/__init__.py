@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -32,7 +33,8 @@ def solve(
     (else the default). start: a solution, possibly of another grid, epsilon or solver, to begin
     from, or the name of a solver that is to find it first. static: leave out the path between
     t = 0 and t = 1 where the solver finds the optimum without it; None for what the case says.
-    callback(record): called after every iteration with an `iterate.Record`.
+    callback(record): called after every iteration with an `iterate.Record`; without one, a
+    notebook shows the progress by itself.
     Further keywords go to `iterate.iterate` (progress, checkpoint, deadline, interrupted, …).
     Raises ValueError for an unknown solver or option, or a start of another dimension, and
     `iterate.Unsuitable` for a problem that the solver cannot take.
@@ -60,9 +62,10 @@ def solve(
     if problem.split is not None:
         solver, tolerance = _in_slices(problem, chosen, options, tolerance, static, start)
         start = None
-    return iterate(
-        solver, problem, tolerance, start=start, callback=callback, static=static, **loop
-    )
+    with _progress(callback) as report:
+        return iterate(
+            solver, problem, tolerance, start=start, callback=report, static=static, **loop
+        )
 
 
 def _in_slices(
@@ -83,6 +86,12 @@ def _in_slices(
     single = partial(make_solver, solver, **options) if isinstance(solver, str) else lambda: solver
     within = Conditional(single, tolerance.max_iterations, static, start)
     return within, replace(tolerance, max_iterations=problem.split.count + 1)
+
+
+def _progress(callback: Callable[[Record], None] | None) -> AbstractContextManager[Any]:
+    from mfgprox.notebook import shown_progress
+
+    return shown_progress(callback)
 
 
 def _first(

@@ -36,7 +36,7 @@ LAYERS = [
     {"storage", "checkpoint"},
     {"flows"},
     {"sweeps"},
-    {"plot", "report", "advice", "info", "recheck", "validation"},
+    {"plot", "report", "export", "notebook", "advice", "info", "recheck", "validation"},
     {"exits", "interruption", "progress", "summary", "estimate", "suite"},
     {"run", "run_flow", "run_sample", "run_sweep", "sweep_progress"},
     {"validate", "draw"},

@@ -86,6 +86,10 @@ class Flow:
 
         return save_flow(self, path)
 
+    def _repr_html_(self) -> str:
+        """A table and a picture, for notebooks."""
+        return self.as_solution()._repr_html_()
+
 
 def require_steps(length: float, name: str, steps: int) -> None:
     """Raises FlowError unless the length is a finite number above 0 and there is a step."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from mfgprox.plot.style import digits_of
+from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 
 Rows = list[tuple[str, str]]
@@ -12,22 +13,27 @@ FLOWS = {"jko": "JKO flow of D_f(·‖Q)", "gradient": "gradient flow of D(·‖
 
 
 def case_rows(solution: Solution) -> Rows:
+    """What was asked for, and who solved it."""
+    steps = len(solution.times) - 1 if solution.flow else solution.problem.grid.time_steps
+    iterations = f"{solution.iterations} iteration" + "s" * (solution.iterations != 1)
+    rows = problem_rows(solution.problem, steps)
+    return [*rows, ("solver", f"{solution.solver}, {iterations}")]
+
+
+def problem_rows(problem: Problem, steps: int | None = None) -> Rows:
     """What was asked for."""
-    problem, grid = solution.problem, solution.problem.grid
+    grid = problem.grid
     box = " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(grid.lower, grid.upper, strict=True))
     cells = " × ".join(map(str, grid.cells))
     norm = f"Σ|xᵢ − yᵢ|^{problem.p:g}" if problem.cost.separable else f"|x − y|^{problem.p:g}"
-    steps = len(solution.times) - 1 if solution.flow else grid.time_steps
-    rows = [
+    return [
         ("ε, weight of the information divergence", f"{problem.epsilon:g}"),
         ("transport cost", norm),
         ("information divergence", problem.divergence.name),
         ("box", box),
-        ("grid", f"{cells} cells, {steps} time steps"),
+        ("grid", f"{cells} cells, {steps or grid.time_steps} time steps"),
+        *((name, _density(problem, name)) for name in "PQ"),
     ]
-    rows += [(name, _density(solution, name)) for name in "PQ"]
-    iterations = f"{solution.iterations} iteration" + "s" * (solution.iterations != 1)
-    return [*rows, ("solver", f"{solution.solver}, {iterations}")]
 
 
 def value_rows(solution: Solution) -> Rows:
@@ -114,12 +120,11 @@ def _of_bounds(solution: Solution) -> str:
     return "No bounds of the continuous value are known."
 
 
-def _density(solution: Solution, name: str) -> str:
+def _density(problem: Problem, name: str) -> str:
     """The kind of P or Q, as the case file names it."""
-    case = solution.problem.case
-    if case is None:
+    if problem.case is None:
         return "given as an array or an object"
-    settings = getattr(case.settings, name)
+    settings = getattr(problem.case.settings, name)
     return settings.kind + (f", file {settings.file}" if hasattr(settings, "file") else "")
 
 
