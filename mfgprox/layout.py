@@ -100,6 +100,8 @@ def _write_attributes(file: h5py.File, solution: Solution) -> None:
         "cells": np.array(grid.cells, "i8"),
         "time_steps": np.int64(grid.time_steps),
     }
+    if problem.split is not None:
+        attributes["transport_axes"] = " ".join(problem.transport_axes)
     attributes |= {name: np.float64(getattr(solution, name)) for name in VALUES}
     copies = file.create_group(hdf5.TEXT)
     for name, value in attributes.items():

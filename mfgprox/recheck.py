@@ -48,6 +48,11 @@ def recheck(path: str | Path) -> tuple[str, list[str]]:
 def recomputed(solution: Solution) -> Recomputed:
     """The certificate of a solution from its arrays alone."""
     problem = solution.problem
+    if problem.split is not None:
+        raise ValueError(
+            "a certificate cannot be recomputed for transport along some axes only; solve a slice "
+            "as a problem of its own to recompute that of the slice"
+        )
     return recompute_certificate(
         problem.grid,
         problem.P,

@@ -61,6 +61,7 @@ def restore_problem(file: h5py.File, folder: Path) -> Problem:
             cost=Cost(attribute(file, "p", float), attribute(file, "cost", str)),
             title=attribute(file, "title", str),
             case=case,
+            transport_axes=restore_transport_axes(file),
         )
     problem = problem.with_samples(P, Q)
     problem.inputs = {str(name): str(value) for name, value in hashes.items()}
@@ -76,6 +77,13 @@ def restore_grid(file: h5py.File) -> Grid:
             raise HDF5Error(f"the attribute {name!r} is not a list of numbers")
         axes[name] = tuple(value.tolist())
     return Grid(**axes, time_steps=attribute(file, "time_steps", int))
+
+
+def restore_transport_axes(file: h5py.File) -> list[str] | None:
+    """The axes that mass moves along; None where the file does not say, which means all."""
+    if "transport_axes" not in file.attrs:
+        return None
+    return attribute(file, "transport_axes", str).split()
 
 
 def restore_case(file: h5py.File, folder: Path, hashes: dict[str, str]) -> Case | None:

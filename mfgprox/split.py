@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import logsumexp
 
 from mfgprox.grid import AXES, Grid
 
@@ -96,6 +95,8 @@ class Split:
 
     def log_marginal(self, log_density: np.ndarray) -> np.ndarray:
         """Logarithm of the density of the other axes, (slices,), -inf where there is no mass."""
+        from scipy.special import logsumexp  # reading a case does not need it
+
         rows = self.slices(log_density).reshape(self.count, -1)
         with np.errstate(divide="ignore"):
             return np.asarray(logsumexp(rows, axis=1)) + math.log(self.slice_grid.cell_volume)

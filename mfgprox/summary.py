@@ -40,6 +40,8 @@ def summary(solution: Solution, output: Path | None, seconds: float) -> str:
         if share > 1e-6:
             rows.append(("note", f"the box cuts off {share:.1e} of the mass of {name}"))
     rows += [("note", note) for note in solution.notes]
+    if problem.split is not None:
+        rows.insert(2, ("transport", f"along {' and '.join(problem.transport_axes)} only"))
     if output is not None:
         rows.append(("written to", str(output)))
     width = max(len(name) for name, _ in rows)

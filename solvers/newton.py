@@ -26,6 +26,7 @@ from mfgprox.solvers.newton_result import Outcome, solution
 from mfgprox.solvers.newton_search import TRUSTED, better, chi_of, search
 from mfgprox.solvers.newton_start import gaussian_start, resolved
 from mfgprox.solvers.newton_state import REFINED_FLOOR, SETTLED, NewtonState
+from mfgprox.solvers.refuse import require_plain
 from mfgprox.tolerance import Status, Tolerance
 
 ACCEPTED = (
@@ -166,9 +167,12 @@ class Newton:
         self, state: NewtonState, level: Level, at: Potential, tolerance: Tolerance, levels: int
     ) -> Record:
         """The primal value; where the gap is too large, psi corrected by it for another look."""
+        # A correction that lowers the dual value by more than the gap has led away from the
+        # optimum, where the relative excess means nothing.
+        astray = at.dual < state.dual - state.excess
         state.dual = at.dual
         found = primal(level, at, state)
-        done, better = True, found.excess < state.excess
+        done, better = True, found.excess < state.excess and not astray
         if not state.settled:
             state.primal = found.by_map
         elif better:
@@ -255,6 +259,7 @@ class Newton:
 
 def require(problem: Problem) -> None:
     """Raises ValueError naming what newton accepts if the problem is something else."""
+    require_plain(problem, "newton")
     found = []
     if problem.p != 2.0 and not on_the_line(problem):
         found.append(f"p = {problem.p:g}")

@@ -102,6 +102,7 @@ class Case:
                 grid=grid,
                 title=self.title,
                 case=self,
+                transport_axes=None if s.transport is None else s.transport.axes,
             )
         except DensityError as error:
             name, _, reason = str(error).partition(": ")

@@ -9,12 +9,14 @@ from typing import Any
 from mfgprox.case import schema
 from mfgprox.case.errors import Fault, Path
 from mfgprox.case.schema import CaseSettings, GridSettings
+from mfgprox.split import moving_axes
 
 
 def faults(settings: CaseSettings) -> Iterator[Fault]:
     """Everything that does not fit."""
     yield from _grid(settings)
     yield from _divergence(settings.f_divergence)
+    yield from _transport(settings)
     yield from _output(settings)
     yield from _options(settings.solver)
     for name in ("P", "Q"):
@@ -52,6 +54,17 @@ def _divergence(divergence: schema.DivergenceSettings) -> Iterator[Fault]:
         )
     elif divergence.kind != "alpha" and divergence.alpha is not None:
         yield Fault(("f_divergence", "alpha"), f"is not a key of {divergence.kind}")
+
+
+def _transport(settings: CaseSettings) -> Iterator[Fault]:
+    if settings.transport is None:
+        return
+    try:
+        moving_axes(settings.transport.axes, len(settings.grid.cells))
+    except ValueError as error:
+        yield Fault(
+            ("transport", "axes"), "must" + str(error).partition("must")[2].partition(";")[0]
+        )
 
 
 def _output(settings: CaseSettings) -> Iterator[Fault]:

@@ -145,11 +145,24 @@ DensitySettings = Annotated[
 class DivergenceSettings(Table):
     kind: one_of(DIVERGENCE_KINDS) = "kl"  # type: ignore[valid-type]
     alpha: Annotated[float | None, Field(ge=-20, le=20), accept("a number from -20 to 20")] = None
+    lipschitz: Annotated[
+        float | None, Field(ge=1e-9, le=1e9), accept("a finite number above 0 (1e-9 to 1e9)")
+    ] = None
 
     @property
     def name(self) -> str:
         """As `mfgprox.divergence.by_name` takes it."""
-        return self.kind if self.alpha is None else f"{self.kind}({self.alpha!r})"
+        plain = self.kind if self.alpha is None else f"{self.kind}({self.alpha!r})"
+        return plain if self.lipschitz is None else f"lipschitz({plain}, {self.lipschitz!r})"
+
+
+class TransportSettings(Table):
+    axes: Annotated[
+        tuple[str, ...],
+        BeforeValidator(as_tuple),
+        Field(min_length=1, max_length=3),
+        accept('a list of one or more of the axes of the grid, such as ["x"]'),
+    ]
 
 
 class SolverSettings(Table):
@@ -193,6 +206,7 @@ class CaseSettings(Table):
     )
     cost: one_of(("euclidean", "separable")) = "euclidean"  # type: ignore[valid-type]
     grid: GridSettings
+    transport: TransportSettings | None = None
     P: DensitySettings
     Q: DensitySettings
     solver: SolverSettings = SolverSettings()
@@ -211,8 +225,6 @@ DENSITIES: dict[str, type[Table]] = {
 }
 
 LATER_KEYS = {
-    ("f_divergence", "lipschitz"),
     ("lipschitz",),
-    ("transport",),
 }
 """Keys of later versions: refused, but not as if they were mistyped."""

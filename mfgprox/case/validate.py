@@ -103,6 +103,7 @@ def _table(path: Path, data: dict[str, Any]) -> type[BaseModel]:
     tables: dict[str, type[BaseModel]] = {
         "grid": schema.GridSettings,
         "f_divergence": schema.DivergenceSettings,
+        "transport": schema.TransportSettings,
         "solver": schema.SolverSettings,
         "output": schema.OutputSettings,
     }

@@ -90,4 +90,5 @@ def following(problem: Problem, density: Density) -> Problem:
         f_divergence=problem.divergence,
         cost=problem.cost,
         title=problem.title,
+        transport_axes=problem.transport_axes,
     )

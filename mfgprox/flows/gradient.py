@@ -42,6 +42,8 @@ def gradient_flow(
     require_steps(time, "time", steps)
     if problem.p != 2.0:
         raise FlowError(f"the gradient flow needs p = 2; got {problem.p:g}")
+    if problem.split is not None:
+        raise FlowError("the gradient flow needs transport along all axes")
     if not problem.smooth:
         raise FlowError("the gradient flow needs P and Q of smooth kinds, positive on the box")
     grid, share = problem.grid, -math.expm1(-2.0 * time / steps)
