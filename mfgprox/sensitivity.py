@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mfgprox.density import Density, Gaussian, sample
 from mfgprox.solution import Solution
@@ -96,9 +97,7 @@ def family(
     if not 0.0 < step < 1.0:
         raise ValueError(f"step must be between 0 and 1; got {step}")
     theta, problem = np.asarray(parameters, float).ravel(), solution.problem
-    here = sample(density(theta), problem.grid).values
-    if np.abs(here - problem.P).max() > 1e-6 * problem.P.max():
-        raise ValueError("density(parameters) is not the P of this solution")
+    _require_same(solution, density(theta), "density(parameters)")
     weighted, found = _centred(solution) * problem.grid.cell_volume, []
     for i, value in enumerate(theta):
         width = step * max(1.0, abs(value))
@@ -111,27 +110,45 @@ def family(
     return np.array(found)
 
 
-def gaussian(solution: Solution) -> GaussianGradient:
+def gaussian(
+    solution: Solution, mean: ArrayLike | None = None, covariance: ArrayLike | None = None
+) -> GaussianGradient:
     """Gradients in the mean and the covariance of a Gaussian P = N(m, S), with u = x - m:
 
         dD/dm = E_P[U_0 S⁻¹u],    dD/dS = ½ E_P[U_0 (S⁻¹ u uᵀ S⁻¹ - S⁻¹)].
 
-    Raises ValueError if P is not of the kind `gaussian`.
+    mean (d,), covariance (d, d): those of P, needed where the problem does not know its kind, as
+    after loading a result file. Raises ValueError if P is not of the kind `gaussian` and they are
+    not given, or if P is not that Gaussian, to 1e-6 of its maximum.
     """
     density = solution.problem.densities[0]
+    if mean is not None and covariance is not None:
+        density = Gaussian(np.atleast_1d(mean).tolist(), cov=np.atleast_2d(covariance).tolist())
+        _require_same(solution, density, "N(mean, covariance)")
     if not isinstance(density, Gaussian):
         raise ValueError(
-            f"P must be a gaussian; it is a {type(density).__name__}: use `parametric` or `family`"
+            f"P is not known to be a gaussian (it is a {type(density).__name__}): give mean and "
+            "covariance, or use `parametric` or `family`"
         )
     inverse, d = np.linalg.inv(density.cov), density.mean.size
     offset = [x - m for x, m in zip(solution.problem.grid.coordinates(), density.mean, strict=True)]
     pulled = [sum(inverse[i, j] * offset[j] for j in range(d)) for i in range(d)]
     pairs = [(i, j) for i in range(d) for j in range(i, d)]
     flat = parametric(solution, [*pulled, *(0.5 * pulled[i] * pulled[j] for i, j in pairs)])
-    covariance = np.zeros((d, d))
+    slope = np.zeros((d, d))
     for (i, j), value in zip(pairs, flat[d:], strict=True):
-        covariance[i, j] = covariance[j, i] = value
-    return GaussianGradient(flat[:d], covariance)
+        slope[i, j] = slope[j, i] = value
+    return GaussianGradient(flat[:d], slope)
+
+
+def _require_same(solution: Solution, density: Density, name: str) -> None:
+    P = solution.problem.P
+    away = np.abs(sample(density, solution.problem.grid).values - P).max()
+    if away > 1e-6 * P.max():
+        raise ValueError(
+            f"{name} is not the P of this solution: it differs by {away / P.max():.1e} of its "
+            "maximum, 1e-6 is accepted"
+        )
 
 
 def _centred(solution: Solution) -> np.ndarray:

@@ -7,7 +7,7 @@ MFGPROX_EXAMPLES=200 pytest tests/theorems draws that many examples of each; the
 import os
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 
 from mfgprox.density import Gaussian, Mixture, sample
@@ -43,13 +43,17 @@ def gaussians(draw, d=1):
     """Means within [-1, 1]^d, standard deviations at least four cells wide."""
     low = 0.35 if d == 1 else 0.5
     mean = [draw(numbers(-1.0, 1.0)) for _ in range(d)]
-    return Gaussian(mean, std=[draw(numbers(low, 0.8 if d == 1 else 0.6)) for _ in range(d)])
+    std = [draw(numbers(low, 0.8 if d == 1 else 0.6)) for _ in range(d)]
+    note(f"Gaussian({mean}, std={std})")
+    return Gaussian(mean, std=std)
 
 
 @st.composite
 def mixtures(draw, d=1):
     parts = draw(st.lists(gaussians(d), min_size=1, max_size=3))
-    return Mixture([draw(numbers(0.2, 1.0)) for _ in parts], parts)
+    weights = [draw(numbers(0.2, 1.0)) for _ in parts]
+    note(f"Mixture({weights}, the {len(parts)} above)")
+    return Mixture(weights, parts)
 
 
 @st.composite
