@@ -1,5 +1,7 @@
 """Derivatives of D without another solve, against closed forms and differences of exact values."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from measured import within
@@ -168,3 +170,12 @@ def test_what_makes_no_sense_is_refused():
         sensitivity.family(solution, lambda t: Gaussian([t[0]], std=[1.0]), [0.0])
     with pytest.raises(ValueError, match="step must be"):
         sensitivity.family(solution, lambda t: Uniform([-1.0], [t[0]]), [0.0], step=0.0)
+
+
+def test_the_example_of_the_page_runs():
+    page = (Path(__file__).parent.parent / "docs" / "sensitivity.md").read_text(encoding="utf-8")
+    names: dict = {}
+    exec(page.split("```python\n")[1].split("```")[0], names)
+    slope = sensitivity.gaussian(names["solution"])
+    exact = gaussian.solve(-1.0, 0.25, 1.0, 0.64, 2.0)
+    assert slope.mean[0] == pytest.approx(2.0 * (-1.0 - exact.mean_R[0]), abs=1e-6)
