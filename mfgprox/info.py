@@ -12,7 +12,7 @@ import numpy as np
 from mfgprox import checkpoint, hdf5, layout
 from mfgprox.flows.files import FLOW_FORMAT
 from mfgprox.hdf5 import attribute
-from mfgprox.restore import restore_grid
+from mfgprox.restore import restore_grid, restore_transport_axes
 from mfgprox.storage import StorageError
 
 Rows = list[tuple[str, str]]
@@ -64,6 +64,7 @@ def _result(file: h5py.File) -> Rows:
         ("case", attribute(file, "title", str) or "untitled"),
         ("grid", f"{cells} cells on {box}, {steps} time steps"),
         ("problem", f"epsilon {epsilon:g}, {_cost(file)}, {attribute(file, 'f_divergence', str)}"),
+        *_transport(file),
         ("solver", _solver(file)),
         ("status", attribute(file, "status", str)),
     ]
@@ -100,6 +101,11 @@ def _flow(file: h5py.File, mass_error: float) -> Rows:
         (f"  {name}", f"{energy[0]:.10g} at first, {energy[-1]:.10g} at last"),
         ("mass error", f"{mass_error:.1e}"),
     ]
+
+
+def _transport(file: h5py.File) -> Rows:
+    axes = restore_transport_axes(file)
+    return [("transport", f"along {' and '.join(axes)} only")] if axes else []
 
 
 def _checkpoint(file: h5py.File) -> Rows:

@@ -8,7 +8,6 @@ from collections import Counter
 import numpy as np
 
 from mfgprox.problem import Problem
-from mfgprox.quadrature import cut_off_worth
 from mfgprox.slices import Slices
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.conditional_state import STAYS, ConditionalState
@@ -49,8 +48,7 @@ def solution(
     U, notes = _potential(slices, state, value)
     change = _change_across(slices, state)
     error = state.sums(slices, "error") + change / 8.0
-    if max(problem.cut_off) > 0.0:
-        error += cut_off_worth(problem, problem.P, U[0], R)
+    error += _cut_off_worth(slices, state, U[0])
     across = SMOOTH.format(change=change / max(abs(value), 1e-300)) if change else CONSTANT
     statement = STATEMENT.format(count=split.count, marginal=constant, across=across)
     certificate = Certificate(
@@ -167,6 +165,26 @@ def _change_across(slices: Slices, state: ConditionalState) -> float:
             triples = lines[: 3 * groups].reshape(groups, 3, -1)
             change += abs(float((3.0 * triples[:, 1] - triples.sum(axis=1)).sum()))
     return change
+
+
+def _cut_off_worth(slices: Slices, state: ConditionalState, first_variation: np.ndarray) -> float:
+    """What the mass that the box cuts off may be worth, to first order.
+
+    δD/δP is the first variation, δD/δQ = eps - eps R/Q for KL; R/Q where a slice meets its ends,
+    on average. Across the slices R has the mass of P whatever Q is.
+    """
+    problem, split = slices.problem, slices.split
+    cut_P, cut_Q = problem.cut_off
+    mean = problem.grid.integrate(problem.P * first_variation)
+    edge = np.ones(split.slice_grid.shape, bool)
+    edge[tuple(slice(1, -1) if n > 2 else slice(None) for n in edge.shape)] = False
+    log_Q = split.slices(problem.log_Q)[:, edge][slices.solved]
+    Q = np.exp(log_Q - slices.log_Q[slices.solved, None]).sum(axis=1)
+    R = state.R[:, edge][slices.solved].sum(axis=1)
+    ratio = np.divide(R, Q, out=np.zeros_like(R), where=Q > 0.0)
+    ratio = float((slices.weight[slices.solved] * ratio).sum())
+    worth = float(np.abs(first_variation - mean).max())
+    return cut_P * worth + problem.epsilon * min(cut_Q * (1.0 + ratio), 1.0)
 
 
 def _notes(slices: Slices, state: ConditionalState) -> list[str]:

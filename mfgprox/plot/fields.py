@@ -181,6 +181,9 @@ def _velocity(solution: Solution, k: int) -> list[np.ndarray]:
     """The components along x and y of the velocity that U drives at level k."""
     U = np.where(np.isfinite(solution.U[k]), solution.U[k], np.nan)
     gradient = list(np.gradient(U, *solution.problem.grid.spacing[::-1]))[::-1]
+    split = solution.problem.split
+    if split is not None:
+        gradient = [g if i in split.moving else np.zeros_like(g) for i, g in enumerate(gradient)]
     return solution.problem.cost.velocity(gradient)[:2]
 
 
