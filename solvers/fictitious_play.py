@@ -24,6 +24,7 @@ from mfgprox.solvers.fictitious_level import Response
 from mfgprox.solvers.fictitious_result import Outcome, assemble
 from mfgprox.solvers.fictitious_state import State
 from mfgprox.solvers.iterate import Record
+from mfgprox.solvers.refuse import require_plain
 from mfgprox.tolerance import Status, Tolerance
 
 UPDATES = ("newton", "line-search", "classical")
@@ -62,6 +63,7 @@ class FictitiousPlay:
 
     def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> State:
         """The state before the first step, on the coarsest grid."""
+        require_plain(problem, self.name)
         return states.begin(problem, start)
 
     def step(self, problem: Problem, state: State, tolerance: Tolerance) -> Record:

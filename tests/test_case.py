@@ -174,7 +174,8 @@ def test_divergences_by_name_and_by_number():
 
 def test_an_override_can_open_a_divergence_given_by_name():
     text = BASE.replace("p = 2.0", 'p = 2.0\nf_divergence = "kl"')
-    assert "lipschitz" in message(text, "f_divergence.lipschitz=2.0")
+    problem = parse_case(text, override=["f_divergence.lipschitz=2.0"]).problem()
+    assert problem.divergence.name == "lipschitz(kl, 2.0)"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,8 @@ def test_all_errors_of_a_file_are_reported_at_once():
         ('f_divergence = { kind = "kl", alpha = 2.0 }\n', "alpha = 2.0: is not a key of kl"),
         ('f_divergence = "kul"\n', 'f_divergence = "kul": must be one of "kl", "reverse-kl"'),
         ("f_divergence = 1\n", "must be the name of an f-divergence or a table"),
-        ('f_divergence = { kind = "kl", lipschitz = 1.0 }\n', "lipschitz = 1.0: is not available"),
+        ('f_divergence = { kind = "kl", lipschitz = 0.0 }\n', "lipschitz = 0.0: must be a finite"),
+        ("lipschitz = 1.0\n", "lipschitz = 1.0: belongs to the divergence: f_divergence = {"),
         ("transport = [0]\n", "transport = [0]: must be a table"),
         ("[transport]\n", "transport.axes: is missing; transport requires axes"),
         ("[transport]\naxes = []\n", "axes = []: must be a list of one or more of the axes"),

@@ -56,6 +56,8 @@ def method_of(settings: CaseSettings) -> str:
     method = settings.solver.method
     if method in ARRAYS:
         return method
+    if settings.f_divergence.lipschitz is not None:
+        return "back-and-forth"
     axes, p = len(settings.grid.cells), settings.p
     smooth = all(density.kind in SMOOTH for density in (settings.P, settings.Q))
     if smooth and (p == 2.0 or (axes == 1 and 2.0 < p <= 8.0)):

@@ -224,7 +224,7 @@ DENSITIES: dict[str, type[Table]] = {
     "samples": SamplesSettings,
 }
 
-LATER_KEYS = {
-    ("lipschitz",),
+MISPLACED = {
+    ("lipschitz",): 'belongs to the divergence: f_divergence = { kind = "kl", lipschitz = … }',
 }
-"""Keys of later versions: refused, but not as if they were mistyped."""
+"""Keys that are looked for in a wrong place, and where that is said."""

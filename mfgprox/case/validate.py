@@ -80,8 +80,8 @@ def _kind(data: Any, path: Path) -> str:
 
 
 def _unknown_key(path: Path, data: dict[str, Any]) -> str:
-    if path in schema.LATER_KEYS:
-        return "is not available in this version"
+    if path in schema.MISPLACED:
+        return schema.MISPLACED[path]
     accepted = list(_table(path[:-1], data).model_fields)
     parent = dotted(path[:-1]) or "the case"
     meant = _meant(str(path[-1]), accepted)

@@ -75,6 +75,6 @@ def _number(text: str, name: str) -> float:
 
 def _unknown(name: str) -> NoReturn:
     raise ValueError(
-        f"f_divergence must be one of {', '.join(DIVERGENCES)}, or alpha(0.5) for an "
-        f"α-divergence; got {name!r}"
+        f"f_divergence must be one of {', '.join(DIVERGENCES)}, alpha(0.5) for an "
+        f"α-divergence, or lipschitz(kl, 2.0) for the regularisation of one; got {name!r}"
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mfgprox.density import sample
+from mfgprox.divergence import Lipschitz
 from mfgprox.exact import interior_line
 from mfgprox.exact.answer import ExactAnswer
 from mfgprox.exact.line import distribution
@@ -35,6 +38,8 @@ def answer(problem: Problem) -> ExactAnswer | None:
     """
     if problem.grid.dimension != 1:
         return None
+    if isinstance(problem.divergence, Lipschitz):
+        return _by_interior_point(problem)
     if not stays_inside(problem) or not np.isneginf(problem.divergence.derivative(np.zeros(1))[0]):
         return _by_interior_point(problem)
     try:
@@ -68,9 +73,12 @@ def answer(problem: Problem) -> ExactAnswer | None:
 
 def _by_interior_point(problem: Problem) -> ExactAnswer | None:
     P, Q = (distribution(density, problem.grid) for density in problem.densities)
+    f, constant = problem.divergence, math.inf
+    if isinstance(f, Lipschitz):
+        f, constant = f.base, f.constant
     try:
         found = interior_line.solve(
-            P, Q, epsilon=problem.epsilon, p=problem.p, divergence=problem.divergence
+            P, Q, epsilon=problem.epsilon, p=problem.p, divergence=f, lipschitz=constant
         )
     except FloatingPointError:
         return None

@@ -22,6 +22,7 @@ from mfgprox.solvers.primal_dual.discretisation import Discretisation
 from mfgprox.solvers.primal_dual.iteration import Steps, advance, reweight
 from mfgprox.solvers.primal_dual.result import Outcome, assemble
 from mfgprox.solvers.primal_dual.state import State, begin, present, refine
+from mfgprox.solvers.refuse import require_plain
 from mfgprox.tolerance import Status, Tolerance
 
 REWEIGHT_COLD = (30, 60, 90, 120)
@@ -81,6 +82,7 @@ class PrimalDual:
 
     def init(self, problem: Problem, start: Solution | None, tolerance: Tolerance) -> State:
         """The state before the first step: cold on the coarsest grid, or `start` on the last."""
+        require_plain(problem, self.name)
         return begin(problem, start, self.steps)
 
     def step(self, problem: Problem, state: State, tolerance: Tolerance) -> Record:
