@@ -1,0 +1,128 @@
+"""Sections 5.3 and 5.4 and the two related papers whose systems live here, by small problems."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from measured import within
+from random_problems import examples, gaussians, mixtures, numbers
+from scipy.optimize import minimize
+from scipy.special import softmax
+
+from mfgprox import gaussian
+from mfgprox.density import Gaussian
+from mfgprox.grid import Grid
+from mfgprox.points import divergence_of_points, pairwise_cost
+from mfgprox.problem import Problem
+from mfgprox.sampling import draw
+from mfgprox.solvers import solve
+
+pytestmark = pytest.mark.compiled
+LINE = Grid((-5.0,), (5.0,), (128,), 4)
+
+
+@pytest.mark.paper(
+    "section 5.3, (5.7)",
+    "20 000 points of P through the solved flow: distribution function at t = 1",
+    "that of R (Kolmogorov's distance)",
+)
+@examples
+@given(P=mixtures(), Q=mixtures(), epsilon=st.sampled_from([0.5, 3.0]), seed=st.integers(0, 99))
+def test_samples_follow_the_minimiser(P, Q, epsilon, seed):
+    solution = solve(Problem(P, Q, epsilon=epsilon, grid=LINE))
+    points = np.sort(draw(solution, 20_000, seed=seed).points[-1, :, 0])
+    below = np.concatenate([[0.0], np.cumsum(solution.R) * LINE.cell_volume])
+    level = np.interp(points, LINE.edges(0), below)
+    ranks = (np.arange(points.size) + 0.5) / points.size
+    # P(distance > 2.2/sqrt(n)) = 1e-4 for the right law.
+    within(np.abs(level - ranks).max(), 2.2 / np.sqrt(points.size))
+
+
+@st.composite
+def sheared(draw):
+    """Means and covariances in the plane with the same law of y, correlated differently."""
+    out, s = [], draw(numbers(0.4, 0.7))
+    shift = draw(numbers(-0.4, 0.4))
+    for _ in range(2):
+        slope, width = draw(numbers(-0.8, 0.8)), draw(numbers(0.45, 0.7))
+        cov = np.array([[width**2 + (slope * s) ** 2, slope * s * s], [slope * s * s, s * s]])
+        out.append((np.array([draw(numbers(-0.5, 0.5)), shift]), cov, slope, width))
+    return out, s
+
+
+@pytest.mark.paper(
+    "section 5.4, (5.8)",
+    "D of a flow in x only, Gaussians with the same law of y",
+    "the closed form of each slice, averaged over y by quadrature",
+)
+@examples
+@given(pair=sheared(), epsilon=st.sampled_from([0.5, 3.0, 30.0]))
+def test_conditional_transport(pair, epsilon):
+    ((m1, S1, k1, w1), (m2, S2, k2, w2)), s = pair
+    grid = Grid((-4.5, -4.0), (4.5, 4.0), (72, 32), 4)
+    problem = Problem(
+        Gaussian(m1, cov=S1), Gaussian(m2, cov=S2), epsilon=epsilon, grid=grid,
+        transport_axes=["x"],
+    )  # fmt: skip
+    solution = solve(problem, static=True)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(20)
+    exact = sum(
+        weight * gaussian.divergence(m1[0] + k1 * s * u, w1**2, m2[0] + k2 * s * u, w2**2, epsilon)
+        for u, weight in zip(nodes, weights / weights.sum(), strict=True)
+    )
+    within(abs(solution.divergence - exact), 2e-4 * (1.0 + exact))
+    # Mass keeps its y, so the law of y is that of P; U_0 is the first variation here too.
+    a, b = (v.sum(axis=1) for v in (solution.R, solution.problem.P))
+    assert np.abs(a - b).max() <= 1e-10 * b.max()
+    plain = gaussian.divergence(m1, S1, m2, S2, epsilon)
+    assert exact >= plain - 1e-12
+
+
+@pytest.mark.paper(
+    "Bousquet et al.",
+    "certified D of Σ a_i δ_{x_i} and the points G(z_j) with weights P_Z",
+    "min over encoders q(z|x) of E c(X, G(Z)) + λ KL(Q_Z‖P_Z), a quasi-Newton search",
+)
+@examples
+@given(seed=st.integers(0, 10**6), penalty=st.sampled_from([0.3, 1.0, 5.0]))
+def test_penalised_optimal_transport(seed, penalty):
+    rng = np.random.default_rng(seed)
+    x, latent = rng.normal(size=(5, 2)), np.linspace(-1.0, 1.0, 4)
+    decoded = np.column_stack([latent, np.sin(2.0 * latent)])  # G(z)
+    prior, C = rng.dirichlet(np.full(4, 3.0)), pairwise_cost(x, decoded)
+
+    def objective(flat):
+        q = softmax(flat.reshape(5, 4), axis=1)
+        marginal = q.mean(axis=0)
+        slope = (C + penalty * (np.log(marginal / prior) + 1.0)) / 5.0
+        value = (q * C).sum() / 5.0 + penalty * (marginal @ np.log(marginal / prior))
+        return value, (q * (slope - (q * slope).sum(axis=1, keepdims=True))).ravel()
+
+    start = -(C - C.min()).ravel() / (1.0 + C.max())
+    options = {"maxiter": 20_000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-10}
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+    exact = divergence_of_points(C, penalty, b=prior, rtol=1e-9)
+    assert exact.lower <= found.fun + 1e-12
+    # Encoders become sharp: their logits go to infinity, and the search ends short of it.
+    within(found.fun - exact.upper, 1e-4 * (1.0 + exact.upper))
+
+
+@pytest.mark.paper(
+    "Gu et al.",
+    "D with lipschitz = L on the line: |∇U₁| less εL, and D itself",
+    "0; and below the plain D and ε L W₁(P, Q)",
+)
+@examples
+@given(
+    P=gaussians(), Q=gaussians(), epsilon=st.sampled_from([0.5, 3.0]), L=st.sampled_from([0.3, 2.0])
+)
+def test_lipschitz_regularised_terminal_cost(P, Q, epsilon, L):
+    problem = Problem(P, Q, epsilon=epsilon, grid=LINE, f_divergence=f"lipschitz(kl, {L})")
+    solution = solve(problem, "back-and-forth", static=True)
+    slope = np.abs(np.diff(solution.U[-1])).max() / LINE.cell_volume
+    within(slope - epsilon * L, 1e-6 * epsilon * L)
+    plain = solve(Problem(P, Q, epsilon=epsilon, grid=LINE), "back-and-forth", static=True)
+    below = [np.cumsum(v) * LINE.cell_volume for v in (problem.P, problem.Q)]
+    W1 = LINE.integrate(np.abs(below[0] - below[1]))
+    bound = min(plain.divergence, epsilon * L * W1)
+    assert solution.divergence <= bound + 1e-4 * (1.0 + bound)
