@@ -37,6 +37,9 @@ def velocities(solution: Solution, k: int = 0) -> list[np.ndarray]:
     grid = solution.problem.grid
     U = np.where(np.isfinite(solution.U[k]), solution.U[k], np.nan)
     slopes = [one_sided_slope(U, axis, grid.spacing[axis]) for axis in range(grid.dimension)]
+    split = solution.problem.split
+    if split is not None:
+        slopes = [s if i in split.moving else np.zeros_like(s) for i, s in enumerate(slopes)]
     return [-s for s in slopes] if solution.flow else solution.problem.cost.velocity(slopes)
 
 

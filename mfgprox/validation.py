@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mfgprox.grid import Grid
+from mfgprox.grid import AXES, Grid
 from mfgprox.solution import Solution
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def _along_the_path(solution: Solution, answer: ExactAnswer) -> tuple[float, flo
             return math.nan, math.nan
         path = max(path, grid.integrate(np.abs(solution.rho[k] - rho)))
         if slope is not None:
-            difference = [a - b for a, b in zip(gradient(solution.U[k], grid), slope, strict=True)]
+            moving = [AXES.index(name) for name in solution.problem.transport_axes]
+            own, slope = gradient(solution.U[k], grid), [slope[i] for i in moving]
+            difference = [own[i] - exact for i, exact in zip(moving, slope, strict=True)]
             error += grid.integrate(rho * _length(difference, rho))
             size += grid.integrate(rho * _length(slope, rho))
     return path, error / size if size > 0.0 else math.nan

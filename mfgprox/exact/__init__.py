@@ -7,7 +7,7 @@ box may change.
 
 from __future__ import annotations
 
-from mfgprox.exact import product, radial, rotated, whole_gaussian, whole_line
+from mfgprox.exact import conditional, product, radial, rotated, whole_gaussian, whole_line
 from mfgprox.exact.answer import ExactAnswer
 from mfgprox.problem import Problem
 
@@ -27,6 +27,8 @@ GOOD_ENOUGH = 1e-11
 
 def exact_answer(problem: Problem) -> ExactAnswer | None:
     """The answer with the smallest error, or None where none is known."""
+    if problem.split is not None:
+        return conditional.answer(problem, exact_answer)
     best: ExactAnswer | None = None
     for method in METHODS:
         answer = method(problem)

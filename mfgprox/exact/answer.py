@@ -24,9 +24,9 @@ class ExactAnswer:
     transport_cost: float
     information_divergence: float
     error: float
-    minimiser: Callable[[Grid], np.ndarray] | None = None
-    path: Callable[[float, Grid], np.ndarray] | None = None
-    slope: Callable[[float, Grid], list[np.ndarray]] | None = None
+    minimiser: Callable[[Grid], np.ndarray | None] | None = None
+    path: Callable[[float, Grid], np.ndarray | None] | None = None
+    slope: Callable[[float, Grid], list[np.ndarray] | None] | None = None
 
     def R(self, grid: Grid) -> np.ndarray | None:
         """The minimiser on the cells, grid.shape, per unit volume; None where unknown."""

@@ -79,6 +79,11 @@ def _checked(
         raise SamplingError(f"n must be a whole number from 1 to {MOST}; got {n}")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise SamplingError(f"seed must be a whole number, at least 0; got {seed}")
+    if solution.problem.split is not None:
+        raise SamplingError(
+            "samples need transport along all axes; the problem has it along "
+            f"{', '.join(solution.problem.transport_axes)} only"
+        )
     levels = np.atleast_1d(np.asarray(times, float))
     if levels.ndim != 1 or not levels.size or not ((levels >= 0.0) & (levels <= 1.0)).all():
         raise SamplingError(f"times must be numbers from 0 to 1; got {times}")
