@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mfgprox.flows import gradient_flow as gradient_flow
     from mfgprox.flows import jko as jko
     from mfgprox.flows import load_flow as load_flow
+    from mfgprox.flows import particle_flow as particle_flow
     from mfgprox.grid import Grid as Grid
     from mfgprox.problem import Problem as Problem
     from mfgprox.solution import Solution as Solution
@@ -43,6 +44,7 @@ _HOME = {
     "load": "mfgprox.storage",
     "load_flow": "mfgprox.flows",
     "load_case": "mfgprox.case",
+    "particle_flow": "mfgprox.flows",
     "recompute_certificate": "mfgprox.audit",
     "solve": "mfgprox.solvers",
     "solve_family": "mfgprox.solvers",

@@ -42,7 +42,7 @@ def run_sample(
     except (StorageError, SamplingError) as error:
         raise BadInput(str(error)) from error
     with Interruption(), writing(output):
-        write(drawn, output)
+        write(drawn.points, drawn.times, output)
     if not quiet:
         print(f"{output}: {count} samples by {drawn.method} ({drawn.reason})")
     if drawn.misplaced > TELLING:

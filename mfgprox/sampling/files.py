@@ -8,7 +8,7 @@ import numpy as np
 
 from mfgprox import atomic
 from mfgprox.grid import AXES
-from mfgprox.sampling.draw import Drawn, SamplingError
+from mfgprox.sampling.draw import SamplingError
 
 SUFFIXES = (".npy", ".csv")
 
@@ -21,12 +21,15 @@ def require_suffix(path: Path) -> None:
         )
 
 
-def write(drawn: Drawn, path: str | Path) -> Path:
-    """Write atomically. One time: (n, axes), columns x, y, z. Several: `.npy` (times, n, axes),
-    `.csv` with the time as its first column. Raises SamplingError for the suffix, OSError."""
+def write(points: np.ndarray, times: np.ndarray, path: str | Path) -> Path:
+    """Write points (times, n, axes) atomically. One time: (n, axes), columns x, y, z. Several:
+    `.npy` (times, n, axes), `.csv` with the time as its first column.
+
+    Raises SamplingError for the suffix, OSError where the system refuses.
+    """
     path = Path(path)
     require_suffix(path)
-    points, single = drawn.points, len(drawn.times) == 1
+    single = len(times) == 1
     with atomic.replacing(path) as temporary:
         if path.suffix.lower() == ".npy":
             with temporary.open("wb") as file:
@@ -35,7 +38,7 @@ def write(drawn: Drawn, path: str | Path) -> Path:
             names = [*([] if single else ["time"]), *AXES[: points.shape[2]]]
             with temporary.open("w", encoding="ascii", newline="\n") as text:
                 text.write(",".join(names) + "\n")
-                for time, level in zip(drawn.times, points, strict=True):
+                for time, level in zip(times, points, strict=True):
                     row = "%.17g," * points.shape[2]
                     form = row[:-1] if single else f"{time:.17g},{row[:-1]}"
                     np.savetxt(text, level, fmt=form)
