@@ -17,7 +17,7 @@ from mfgprox.capped_cost import CappedCost, distances, transform
 from mfgprox.certificate import Bounds
 from mfgprox.divergence import Lipschitz
 from mfgprox.problem import Problem
-from mfgprox.quadrature import Divided, by_formula, forget_parts
+from mfgprox.quadrature import Divided, by_formula, edge_error, forget_parts
 
 PARTS = 3
 """Nodes for each cell and axis: odd, so that the centres are among them."""
@@ -35,8 +35,11 @@ def lipschitz_bounds(problem: Problem, U_1: np.ndarray, upper: float) -> Bounds:
     all_parts = (1, PARTS) if size <= MOST_NODES[problem.grid.dimension] else (1,)
     sums = [_sums(problem, U_1, parts) for parts in all_parts]
     error = max((abs(s[0] - sums[0][0]) for s in sums[1:]), default=0.0) / PARTS**2
-    value, chord = sums[-1]
+    value, chord, _ = sums[-1]
     forget_parts(problem)
+    edges = sums[0][2]
+    error += edges / all_parts[-1] ** 2
+    upper += edges
     lower = max(value - chord - error - 1e-12 * abs(value), 0.0)
     averaged = [n for n, d in zip("PQ", problem.densities, strict=True) if not by_formula(d)]
     which = f", {' and '.join(averaged)} constant within each cell" if averaged else ""
@@ -49,8 +52,9 @@ def lipschitz_bounds(problem: Problem, U_1: np.ndarray, upper: float) -> Bounds:
     return Bounds(lower, max(upper, lower), value, error / scale, 0.0, text)
 
 
-def _sums(problem: Problem, U_1: np.ndarray, parts: int) -> tuple[float, float]:
-    """The dual value on the nodes, and by how much the minima between them may be less."""
+def _sums(problem: Problem, U_1: np.ndarray, parts: int) -> tuple[float, float, float]:
+    """The dual value on the nodes; by how much the minima between them may be less; what edges of P
+    and Q within cells may be worth, where the nodes are the centres."""
     f, grid = problem.divergence, problem.grid
     assert isinstance(f, Lipschitz)
     cost = CappedCost(problem.p, problem.epsilon * f.constant)
@@ -63,13 +67,14 @@ def _sums(problem: Problem, U_1: np.ndarray, parts: int) -> tuple[float, float]:
     phi, _ = transform(-_between(U_1, divided.mass.shape), table)
     # The largest psi with this transform where P has mass: it continues beyond a thin Q.
     psi, _ = transform(np.where(divided.mass > 0.0, phi, -np.inf), table)
-    _, gibbs = f.gibbs(-psi, divided.log_Q, problem.epsilon, divided.volume)
+    S, gibbs = f.gibbs(-psi, divided.log_Q, problem.epsilon, divided.volume)
     chord = sum(
         _above(cost, h, grid.diameter)
         for h, n in zip(spacing, grid.kernel_shape, strict=True)
         if n > 1
     )
-    return float((divided.mass * phi).sum()) - gibbs, chord
+    edges = edge_error(problem, phi, psi, S.reshape(grid.shape)) if parts == 1 else 0.0
+    return float((divided.mass * phi).sum()) - gibbs, chord, edges
 
 
 def _between(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

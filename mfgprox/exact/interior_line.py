@@ -15,6 +15,7 @@ Source: Baptista, Birmpa, Katsoulakis, Rey-Bellet, Zhang: Proximal optimal trans
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ from mfgprox.exact.searched_dual import dual_value
 
 FIRST_CELLS = 256
 LEAST_CELLS, MAX_CELLS = 1024, 8192
+FEWEST = 8
+"""First cells between two breaks, however close they are."""
 SMALLEST_CELL = 1e-9
 """Share of the box: breaks of Q closer to an edge than this move it."""
 SPREAD = 1e-6
@@ -59,8 +62,8 @@ class InteriorSolution:
         if math.isfinite(problem.reach):
             u = (np.arange(SAMPLES) + 0.5) / SAMPLES
             x, away = _displacement(problem, state.R, u)
-            R = np.sort(x + np.clip(away, -problem.reach, problem.reach))
-            y, below = np.concatenate([[y[0]], R, [y[-1]]]), np.concatenate([[0.0], u, [1.0]])
+            # The support of Q may be anywhere else.
+            y, below = np.sort(x + np.clip(away, -problem.reach, problem.reach)), u
         mass = np.interp(edges, y, below)
         mass[0], mass[-1] = 0.0, 1.0
         return np.diff(mass) / np.diff(edges)
@@ -113,7 +116,9 @@ def _first_edges(Q: Distribution) -> np.ndarray:
     for b in Q.breaks[1:-1]:
         near = np.abs(edges[1:-1] - b) < SMALLEST_CELL * (Q.upper - Q.lower)
         edges[1:-1] = np.where(near, b, edges[1:-1])
-    return np.unique(np.concatenate([edges, Q.breaks]))
+    wide = FEWEST * (Q.upper - Q.lower) / FIRST_CELLS
+    thin = [np.linspace(a, b, FEWEST + 1) for a, b in itertools.pairwise(Q.breaks) if b - a < wide]
+    return np.unique(np.concatenate([edges, Q.breaks, *thin]))
 
 
 def _cold(P: Distribution, mesh: Mesh) -> np.ndarray:

@@ -63,7 +63,8 @@ def regularised(
     sharp = plan.cost + lattice.epsilon * lattice.information(S), plan.sharp_dual(lattice)
     blurred = plan.certificate(lattice)
     tight = sharp[0] - sharp[1] <= blurred[0] - blurred[1]
-    R, transport, cost = by_way_of(lattice, plan)
+    warm = Plan.of(lattice, *state.warmest) if state.warmest else plan
+    R, transport, cost = by_way_of(lattice, warm)[0], *by_way_of(lattice, plan)[1:]
     if grid.dimension == 1:
         ordered = in_order(lattice, plan.R)
         if ordered[2] + lattice.epsilon * lattice.information(plan.R) <= sharp[0]:

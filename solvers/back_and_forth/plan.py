@@ -21,6 +21,8 @@ from mfgprox.solvers.back_and_forth.pairs import LIMITS, pairs
 HIGHEST = 3.0
 """Units of blur that a step may raise a target above its envelope."""
 ACCURACY, MOST_CYCLES = 1e-2, 100
+LEAST_SHARED = 1e-10
+"""Mass outside of Q below which it has no part in Newton's step."""
 FLOOR, LEAST = -LIMITS[1], -600.0
 """Logarithms of the least ratios that are told of the masses that arrive to those wanted, and the
 other way round."""
@@ -125,6 +127,9 @@ class Plan:
         )
         marginal, star = self._marginal(lattice)
         d = transport + marginal + self._missing(lattice, transport, float(blur.mean()))
+        if lattice.shared:
+            # Next to no mass: no step to minus infinity for the sake of that.
+            d[-1] += LEAST_SHARED / float(blur.mean())
         A = Laplacian(B, d, star)
         step, _ = solved(A, gradient, Multigrid(A, lattice.places), ACCURACY, MOST_CYCLES)
         slope = float((gradient * step).sum())

@@ -32,6 +32,8 @@ class BackAndForthState:
     """Stages of less blur on the last grid, where the cost is linear beyond a distance."""
     warmer: list[np.ndarray] = field(default_factory=list)
     """psi and blur of the stage before."""
+    warmest: list[np.ndarray] = field(default_factory=list)
+    """psi and blur before the first stage."""
     notes: list[str] = field(default_factory=list)
     lattice: Lattice | None = field(default=None, metadata=TRANSIENT)
     plan: Plan | None = field(default=None, metadata=TRANSIENT)
