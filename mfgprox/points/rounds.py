@@ -8,6 +8,7 @@ cost. What a restriction leaves out shows in the dual value, whose minima run ov
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,10 @@ SMALLEST, RATIO = 240, 3
 LEAST = 20
 """Pairs of each row and column to begin with."""
 GROWTH = 1.5
-"""Of that number from round to round."""
+"""Of that number from round to round, where a round has not brought the gap down by FALL."""
+FALL = 0.2
+CLOSE, FEW = 1e-2, 8
+"""Relative gap from which potentials are so good that this many pairs of each row are enough."""
 HOT = 10.0
 """π s at the start, in units of the mean reduced cost over the number of pairs: the central path
 is joined far from its end, where few steps lead along it."""
@@ -33,8 +37,10 @@ FIRST_LOOK, NEXT_LOOK = 1e-2, 0.03
 """Relative gap of the restricted problem at which all pairs are looked at; the next one."""
 LEFT_OUT = 2.0
 """A new round begins if the true gap exceeds this many restricted ones."""
-THIN, SHARE = 1e-3, 1e-4
+THIN, NEXT_TO_NONE = 1e-3, 1e-6
 """Relative gap from which pairs are dropped that carry less than this share of row and column."""
+SHARE = 1e-4
+"""Of a row, from which a pair is kept for the next round."""
 COARSE = Tolerance(1e-2, 0.0)
 SHORT, PATIENCE = 1e-3, 8
 """Steps shorter than this, so many in a row, end a round."""
@@ -85,21 +91,31 @@ def solved(
     """Rounds from psi (M,) until the gap over all pairs meets the goal. everything: all pairs."""
     everything = everything or C.size <= SMALLEST * SMALLEST
     least, kept, best, steps = LEAST, np.zeros(0, np.int64), None, 0
+    before = math.inf
     for _ in range(MOST_ROUNDS):
-        flat = np.arange(C.size) if everything else np.union1d(candidates(C, psi, int(least)), kept)
+        flat = np.arange(C.size) if everything else np.union1d(candidates(C, psi, least), kept)
         pairs = pairs_of(C, flat)
         at = centred(pairs, a, psi, _heat(pairs, psi, marginal))
         at, best, taken = _round(C, a, marginal, at, best, goal)
         steps += taken
         if goal.met(best.gap, best.lower) or everything:
             break
-        psi, least = at.psi, least * GROWTH
+        relative = best.gap / max(abs(best.lower), 1e-300)
+        least = _next(least, relative, before)
+        psi, before = at.psi, relative
         used = at.pi > SHARE * a[at.pairs.i]
         used_flat = at.pairs.i[used] * C.shape[1] + at.pairs.j[used]
         kept = np.union1d(used_flat, missing(C, psi, at.phi, LEAST))
     assert best is not None
     phi = (C - best.psi).min(axis=1)
     return Found(best, phi, steps)
+
+
+def _next(least: int, relative: float, before: float) -> int:
+    """How many pairs of each row and column the next round has."""
+    if relative > FALL * before:
+        return math.ceil(GROWTH * least)
+    return min(FEW, least) if relative < CLOSE else least
 
 
 def _heat(pairs: Pairs, psi: np.ndarray, marginal: Marginal) -> float:
@@ -135,5 +151,5 @@ def _round(
         if goal.met(true_gap, best.lower) or true_gap > LEFT_OUT * gap or short >= PATIENCE:
             break
         if relative < THIN:
-            at = thinned(at, a, SHARE)
+            at = thinned(at, a, NEXT_TO_NONE)
     return at, best, step
