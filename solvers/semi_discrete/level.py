@@ -16,11 +16,12 @@ from mfgprox.solvers.newton_start import gaussian_start
 from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
 from mfgprox.solvers.semi_discrete.prolong import interpolated
 from mfgprox.solvers.semi_discrete.sites import Source, lattice_sites
+from mfgprox.solvers.semi_discrete.within import spread
 
 COARSEST = {1: 64, 2: 32}
 """Cells an axis of the first grid at most."""
 PARTS = 4
-"""Parts of a cell an axis in which the barycentre of a density with edges is looked for."""
+"""Parts of a cell an axis in which a density with edges is looked up."""
 
 
 def nested(grid: Grid) -> list[Grid]:
@@ -49,8 +50,12 @@ class Level:
         return self.problem.grid.kernel_shape[1:]
 
     @cached_property
+    def parts(self) -> np.ndarray | None:
+        return parts(self.problem)
+
+    @cached_property
     def offset(self) -> tuple[np.ndarray, np.ndarray] | None:
-        return barycentres(self.problem)
+        return None if self.parts is None else barycentres(self.parts)
 
     @cached_property
     def cells(self) -> np.ndarray:
@@ -115,6 +120,17 @@ class Level:
         out.ravel()[lattice.cells] = psi
         return out
 
+    def value(self, at: Point) -> float:
+        """The dual value, and what the atoms leave out where an edge of Q cuts cells."""
+        if self.parts is None:
+            return at.dual
+        i, j = np.unravel_index(self.cells, self.shape)
+        shares = self.parts[i, :, j, :]
+        total = shares.sum(axis=(1, 2), keepdims=True)
+        if not (total > 0.0).all():
+            return at.dual
+        return at.dual + spread(self.lattice, at, shares / total, self.cells)
+
     def density(self, mass: np.ndarray) -> np.ndarray:
         """Masses at the sites as a density on the grid, 0 where Q is."""
         out = np.zeros(self.problem.grid.shape)
@@ -122,25 +138,27 @@ class Level:
         return out
 
 
-def barycentres(problem: Problem) -> tuple[np.ndarray, np.ndarray] | None:
-    """How far from its centre the mass of Q in each cell lies, in cells along x and y, (ny, nx);
-    None for densities without hard edges of a known shape."""
+def parts(problem: Problem) -> np.ndarray | None:
+    """Q in the parts of the cells, (ny, parts along y, nx, parts along x); None for densities
+    without hard edges of a known shape."""
     density, grid = problem.densities[1], problem.grid
     if not _has_edges(density):
         return None
-    fine = grid.with_cells(tuple(n * PARTS for n in grid.cells))
     try:
-        found: Sampled = sample(density, fine)
+        found: Sampled = sample(density, grid.with_cells(tuple(n * PARTS for n in grid.cells)))
     except DensityError:
         return None
     ny, nx = grid.kernel_shape[1:]
-    parts_y = PARTS if grid.dimension == 2 else 1
-    parts = found.values.reshape(ny, parts_y, nx, PARTS)
-    total = parts.sum(axis=(1, 3))
+    return found.values.reshape(ny, PARTS if grid.dimension == 2 else 1, nx, PARTS)
+
+
+def barycentres(of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far from its centre the mass in each cell lies, in cells along x and y, (ny, nx)."""
+    total = of.sum(axis=(1, 3))
     total = np.where(total > 0.0, total, 1.0)
-    steps = [(np.arange(k) + 0.5) / k - 0.5 for k in (PARTS, parts_y)]
-    x = np.einsum("iajb,b->ij", parts, steps[0]) / total
-    y = np.einsum("iajb,a->ij", parts, steps[1]) / total
+    steps = [(np.arange(k) + 0.5) / k - 0.5 for k in (of.shape[3], of.shape[1])]
+    x = np.einsum("iajb,b->ij", of, steps[0]) / total
+    y = np.einsum("iajb,a->ij", of, steps[1]) / total
     return x, y
 
 

@@ -40,7 +40,7 @@ def solution(
     psi = _everywhere(work, work.field(at) + at.conjugate)
     U_0 = _conjugate(work, psi)
     R = work.density(at.R)
-    value = _value(at, state, grids)
+    value = _value(work, state, grids)
     information = problem.divergence.between(R, problem.log_Q, problem.grid.cell_volume)
     return Solution(
         problem=problem,
@@ -62,10 +62,10 @@ def solution(
     )
 
 
-def _value(at: Point, state: SemiDiscreteState, grids: list[Grid]) -> Extrapolated:
-    used = grids[state.first :]
+def _value(work: Level, state: SemiDiscreteState, grids: list[Grid]) -> Extrapolated:
+    at, used = state.point, grids[state.first :]
     ratios = [ratio(a, b) for a, b in pairwise(used)]
-    found = extrapolated([*state.duals, at.dual], [*state.gaps, at.gap], ratios)
+    found = extrapolated([*state.values, work.value(at)], [*state.gaps, at.gap], ratios)
     if not math.isfinite(found.error):
         h = max(grids[-1].spacing)
         return Extrapolated(found.value, h * h + 2.0 * at.gap)

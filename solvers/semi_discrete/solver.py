@@ -105,7 +105,7 @@ class SemiDiscrete:
 
     def _refine(self, problem: Problem, state: SemiDiscreteState) -> None:
         at, work = state.point, self.work(problem, state)
-        state.duals.append(at.dual)
+        state.values.append(work.value(at))
         state.gaps.append(at.gap)
         state.counts.append(state.steps)
         finer = _level(problem, state.level + 1)

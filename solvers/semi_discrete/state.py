@@ -25,9 +25,9 @@ class SemiDiscreteState:
     """On this grid."""
     slow: int = 0
     """Steps on this grid, the last ones in a row, that brought next to nothing."""
-    duals: list[float] = field(default_factory=list)
-    gaps: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
     """Of the grids that are done, coarsest first."""
+    gaps: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     """Steps on the grids that are done."""
     guide: np.ndarray | None = None
@@ -65,22 +65,22 @@ class Extrapolated:
     error: float
 
 
-def extrapolated(duals: list[float], gaps: list[float], ratios: list[float]) -> Extrapolated:
+def extrapolated(values: list[float], gaps: list[float], ratios: list[float]) -> Extrapolated:
     """Richardson's value from those of nested grids, whose error is of second order.
 
-    duals, gaps: coarsest first; ratios: by which the cells of each but the last are wider than
+    values, gaps: coarsest first; ratios: by which the cells of each but the last are wider than
     those of the next. The error is what the extrapolated values of the last two pairs of grids
     suggest; inf for a single grid.
     """
     if not ratios:
-        return Extrapolated(duals[-1], math.inf)
+        return Extrapolated(values[-1], math.inf)
     limits = [
         fine + (fine - coarse) / (r * r - 1.0) if r > 1.0 else fine
-        for coarse, fine, r in zip(duals, duals[1:], ratios, strict=False)
+        for coarse, fine, r in zip(values, values[1:], ratios, strict=False)
     ]
     left = 2.0 * sum(gaps[-2:])
     if len(limits) == 1:
-        return Extrapolated(limits[-1], abs(limits[-1] - duals[-1]) + left)
+        return Extrapolated(limits[-1], abs(limits[-1] - values[-1]) + left)
     last = abs(limits[-1] - limits[-2])
     before = abs(limits[-2] - limits[-3]) if len(limits) > 2 else 2.0 * last
     # Where the law is clean, the next difference is a sixteenth of the last one.

@@ -14,7 +14,10 @@ from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solvers import make_solver, solve
 from mfgprox.solvers.iterate import Interrupted, Progress, Unsuitable, iterate
+from mfgprox.solvers.semi_discrete.level import Level
+from mfgprox.solvers.semi_discrete.solver import SemiDiscrete
 from mfgprox.solvers.semi_discrete.state import extrapolated
+from mfgprox.solvers.semi_discrete.within import _tilted
 from mfgprox.tolerance import Tolerance
 from mfgprox.tree import put_together, take_apart
 
@@ -43,16 +46,48 @@ def test_torn_map_to_four_bumps(epsilon):
     assert 0.0 <= found.gap <= 1e-6 * found.dual_value
 
 
-@pytest.mark.parametrize(("epsilon", "error"), [(0.05, 3e-3), (0.5, 1e-4), (5.0, 1e-4)])
+@pytest.mark.parametrize(("epsilon", "error"), [(0.05, 1e-3), (0.5, 4e-5), (5.0, 3e-5)])
 def test_ring_keeps_R_off_the_zeros(epsilon, error):
     problem = case("ring_2d", epsilon, 128)
     found, exact = solved(problem), exact_answer(problem)
     assert found.converged
     assert (found.R[problem.Q == 0.0] == 0.0).all()
     assert problem.grid.integrate(found.R) == pytest.approx(1.0, abs=1e-13)
-    # At epsilon 0.05 R decays within a cell from the inner edge.
+    # At epsilon 0.05 R decays within a cell from the inner edge; with nothing but atoms at the
+    # barycentres the errors are 2e-3, 6e-5 and 2e-5.
     assert found.divergence == pytest.approx(exact.divergence, rel=error)
     assert abs(found.divergence - exact.divergence) <= found.divergence_error
+
+
+def test_mass_spread_within_a_cell_is_that_of_a_fine_sum():
+    """log-mean and covariance of the tilted density against sums over 400 points a part and axis;
+    other f agree where the tilt is small."""
+    problem = case("ring_2d", 0.5, 32)
+    solver, level = SemiDiscrete(), Level(problem)
+    at = solver.init(problem, None, TIGHT).point
+    rng = np.random.default_rng(3)
+    shares = rng.random((at.r.size, 3, 4))
+    shares /= shares.sum(axis=(1, 2), keepdims=True)
+    slope = [rng.normal(0.0, 3.0, at.r.size) for _ in range(2)]
+    log_mean, covariance = _tilted(level.lattice, at, shares, slope)
+    hx, hy = problem.grid.spacing
+    fine = 400
+    x, y = (h * (np.arange(k * fine) + 0.5) / (k * fine) for h, k in ((hx, 4), (hy, 3)))
+    for j in (0, at.r.size // 2):
+        density = np.kron(shares[j], np.ones((fine, fine))) / fine**2
+        mean = [(density.sum(axis=0) * x).sum(), (density.sum(axis=1) * y).sum()]
+        tilt = np.exp(
+            -slope[0][j] / 0.5 * (x - mean[0])[None, :] - slope[1][j] / 0.5 * (y - mean[1])[:, None]
+        )
+        tilted = density * tilt
+        total = tilted.sum()
+        assert log_mean[j] == pytest.approx(0.5 * math.log(total), rel=1e-4)
+        tilted /= total
+        mx, my = (tilted.sum(axis=0) * x).sum(), (tilted.sum(axis=1) * y).sum()
+        dx, dy = (x - mx)[None, :], (y - my)[:, None]
+        for (a, b), d in {(0, 0): dx * dx, (1, 1): dy * dy, (0, 1): dx * dy}.items():
+            expected = float((tilted * d).sum())
+            assert covariance[a][b][j] == pytest.approx(expected, abs=1e-3 * hx * hy)
 
 
 def test_picture_of_which_half_is_white():
