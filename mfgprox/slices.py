@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import logsumexp
 
 from mfgprox.density import ArrayDensity, Density, DensityError, Sampled
 from mfgprox.divergence import Divergence, JensenShannon, KullbackLeibler, Power
@@ -105,8 +106,18 @@ class Slices:
         """
         problem, grid = self.problem, self.split.slice_grid
         divergence, epsilon = self.own(number)
-        samples = [self._sample(which, number) for which in (0, 1)]
-        densities = [self._density(which, number, samples[which]) for which in (0, 1)]
+        log_values = [self._log_values(which, number) for which in (0, 1)]
+        densities = [self._density(which, number, log_values[which]) for which in (0, 1)]
+        # The values of the problem itself; what the box cuts off is not judged again.
+        samples = [
+            Sampled(
+                np.exp(log),
+                log,
+                density.beyond(grid) if isinstance(density, SliceDensity) else 0.0,
+                problem.samples[which].smooth,
+            )
+            for which, (log, density) in enumerate(zip(log_values, densities, strict=True))
+        ]
         found = Problem(
             *densities,
             epsilon=min(max(epsilon, LEAST_EPSILON), MOST_EPSILON),
@@ -121,13 +132,11 @@ class Slices:
     def _logs(self) -> tuple[np.ndarray, np.ndarray]:
         return self.split.slices(self.problem.log_P), self.split.slices(self.problem.log_Q)
 
-    def _sample(self, which: int, number: int) -> Sampled:
-        """The values of the problem itself, with mass one in the slice."""
-        log_values = self._logs[which][number] - (self.log_P, self.log_Q)[which][number]
-        # Whatever the box cuts off is the affair of the whole density.
-        return Sampled(np.exp(log_values), log_values, 0.0, self.problem.samples[which].smooth)
+    def _log_values(self, which: int, number: int) -> np.ndarray:
+        """Logarithm of P(·|y) or Q(·|y) on the grid, mass one."""
+        return self._logs[which][number] - (self.log_P, self.log_Q)[which][number]
 
-    def _density(self, which: int, number: int, sampled: Sampled) -> Density:
+    def _density(self, which: int, number: int, log_values: np.ndarray) -> Density:
         """The density at any resolution where it is known between the centres."""
         density, grid = self.problem.densities[which], self.split.slice_grid
         if density.smooth:
@@ -138,7 +147,7 @@ class Slices:
                 pass
             else:
                 return found
-        return ArrayDensity(sampled.values, grid)
+        return ArrayDensity(np.exp(log_values), grid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +166,8 @@ class SliceDensity:
         for axis, k in index.items():
             edges = whole.edges(axis)
             lower[axis], upper[axis], cells[axis] = edges[k], edges[k + 1], 1
-        for axis, n in zip(self.split.moving, grid.cells, strict=True):
-            cells[axis] = n
+        for i, axis in enumerate(self.split.moving):
+            lower[axis], upper[axis], cells[axis] = grid.lower[i], grid.upper[i], grid.cells[i]
         thin = Grid(tuple(lower), tuple(upper), tuple(cells), grid.time_steps)
         return self.density.log_density(thin).reshape(grid.shape)
 
@@ -167,4 +176,19 @@ class SliceDensity:
         return self.split.index(self.number)
 
     def cut_off(self, grid: Grid) -> float:
+        """None of a slice is refused for what lies outside: the whole density was judged."""
         return 0.0
+
+    def beyond(self, grid: Grid) -> float:
+        """The share of the slice that a box twice as wide along the moving axes holds besides."""
+        lower, upper = np.array(grid.lower), np.array(grid.upper)
+        half = 0.5 * (upper - lower)
+        wide = Grid(tuple(lower - half), tuple(upper + half), tuple(2 * n for n in grid.cells))
+        try:
+            inside, all_of_it = (self._log_mass(g) for g in (grid, wide))
+        except DensityError:  # it makes no sense out there
+            return 0.0
+        return float(max(-np.expm1(inside - all_of_it), 0.0)) if inside > -np.inf else 0.0
+
+    def _log_mass(self, grid: Grid) -> float:
+        return float(logsumexp(self.log_density(grid))) + math.log(grid.cell_volume)

@@ -48,7 +48,8 @@ def solution(
     U, notes = _potential(slices, state, value)
     change = _change_across(slices, state)
     error = state.sums(slices, "error") + change / 8.0
-    error += _cut_off_worth(slices, state, U[0])
+    # Within the slices it is part of their errors; across them that of the marginals is left.
+    error += problem.cut_off[0] * abs(value) + problem.cut_off[1] * problem.epsilon
     across = SMOOTH.format(change=change / max(abs(value), 1e-300)) if change else CONSTANT
     statement = STATEMENT.format(count=split.count, marginal=constant, across=across)
     certificate = Certificate(
@@ -150,14 +151,13 @@ def _change_across(slices: Slices, state: ConditionalState) -> float:
     if not any(density.smooth for density in problem.densities):
         return 0.0
     own = np.where(slices.carry, slices.weight * state.column("value"), 0.0)
-    P, change = np.exp(slices.log_P), 0.0
-    marginal = [
-        problem.divergence.between(P[k : k + 1], slices.log_Q[k : k + 1], split.thickness)
-        for k in range(split.count)
-    ]
-    terms = (own + problem.epsilon * np.array(marginal)).reshape(
+    with np.errstate(all="ignore"):
+        log_r = np.clip(slices.log_P - slices.log_Q, -600.0, 600.0)
+        marginal = np.exp(slices.log_Q) * problem.divergence.f(np.exp(log_r)) * split.thickness
+    terms = (own + problem.epsilon * np.nan_to_num(marginal, posinf=0.0)).reshape(
         tuple(split.grid.cells[i] for i in split.fixed[::-1])
     )
+    change = 0.0
     for axis in range(terms.ndim):
         lines = np.moveaxis(terms, axis, 0)
         groups = len(lines) // 3
@@ -165,26 +165,6 @@ def _change_across(slices: Slices, state: ConditionalState) -> float:
             triples = lines[: 3 * groups].reshape(groups, 3, -1)
             change += abs(float((3.0 * triples[:, 1] - triples.sum(axis=1)).sum()))
     return change
-
-
-def _cut_off_worth(slices: Slices, state: ConditionalState, first_variation: np.ndarray) -> float:
-    """What the mass that the box cuts off may be worth, to first order.
-
-    δD/δP is the first variation, δD/δQ = eps - eps R/Q for KL; R/Q where a slice meets its ends,
-    on average. Across the slices R has the mass of P whatever Q is.
-    """
-    problem, split = slices.problem, slices.split
-    cut_P, cut_Q = problem.cut_off
-    mean = problem.grid.integrate(problem.P * first_variation)
-    edge = np.ones(split.slice_grid.shape, bool)
-    edge[tuple(slice(1, -1) if n > 2 else slice(None) for n in edge.shape)] = False
-    log_Q = split.slices(problem.log_Q)[:, edge][slices.solved]
-    Q = np.exp(log_Q - slices.log_Q[slices.solved, None]).sum(axis=1)
-    R = state.R[:, edge][slices.solved].sum(axis=1)
-    ratio = np.divide(R, Q, out=np.zeros_like(R), where=Q > 0.0)
-    ratio = float((slices.weight[slices.solved] * ratio).sum())
-    worth = float(np.abs(first_variation - mean).max())
-    return cut_P * worth + problem.epsilon * min(cut_Q * (1.0 + ratio), 1.0)
 
 
 def _notes(slices: Slices, state: ConditionalState) -> list[str]:
