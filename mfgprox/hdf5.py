@@ -44,10 +44,15 @@ def write_array(
 ) -> h5py.Dataset:
     """A checksummed dataset in chunks of that shape; contiguous where there is nothing to chunk."""
     if chunks is None or data.size == 0:
-        return group.create_dataset(name, data=data, track_times=False)
-    return group.create_dataset(
-        name, data=data, chunks=chunks, fletcher32=True, track_times=False, **filters
-    )
+        written = group.create_dataset(name, data=data, track_times=False)
+    else:
+        written = group.create_dataset(
+            name, data=data, chunks=chunks, fletcher32=True, track_times=False, **filters
+        )
+    # Its place in the file is taken now, not when the last reference to it goes, which a debugger
+    # or a profiler that looks at this thread may delay.
+    written.flush()
+    return written
 
 
 @contextlib.contextmanager

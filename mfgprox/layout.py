@@ -125,7 +125,7 @@ def _inputs(problem: Problem) -> dict[str, str]:
 def _write_scale(
     group: h5py.Group, name: str, values: np.ndarray, axis: str, long_name: str
 ) -> None:
-    scale = group.create_dataset(name, data=values, track_times=False)
+    scale = hdf5.write_array(group, name, np.asarray(values), None)
     scale.make_scale(name)
     hdf5.write_string(scale, "units", "1")
     hdf5.write_string(scale, "long_name", long_name)
@@ -182,7 +182,7 @@ def momentum_shape(grid: Grid, axis: int) -> tuple[int, ...]:
 def _write_history(file: h5py.File, history: dict[str, np.ndarray]) -> None:
     group = file.create_group("history")
     rows = len(next(iter(history.values()))) if history else 0
-    iteration = group.create_dataset("iteration", data=np.arange(1, rows + 1), track_times=False)
+    iteration = hdf5.write_array(group, "iteration", np.arange(1, rows + 1), None)
     iteration.make_scale("iteration")
     for name, column in history.items():
         data = np.asarray(column, "f8")

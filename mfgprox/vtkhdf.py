@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import h5py
 import numpy as np
 
+from mfgprox import hdf5
 from mfgprox.grid import Grid
 
 VERSION = (2, 2)
@@ -35,10 +36,10 @@ def write_vtkhdf(file: h5py.File, grid: Grid, times: np.ndarray, names: Iterable
     group.attrs["Direction"] = np.eye(3).ravel()
     steps = group.create_group("Steps")
     steps.attrs["NSteps"] = np.int64(len(times))
-    steps.create_dataset("Values", data=times, track_times=False)
+    hdf5.write_array(steps, "Values", times, None)
     offsets, cell_data = steps.create_group("CellDataOffsets"), group.create_group("CellData")
     for name in names:
-        offsets.create_dataset(name, data=np.arange(len(times)), track_times=False)
+        hdf5.write_array(offsets, name, np.arange(len(times)), None)
         if missing:
             _add_axes(cell_data, file[name], missing)
         else:

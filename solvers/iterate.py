@@ -151,7 +151,9 @@ def iterate(
             callback(_numbered(record, progress.iterations))
         status = _verdict(record, progress, tolerance, deadline)
         stop = status is None and interrupted()
-        due = stop or status in RESUMABLE or time.monotonic() - saved_at >= checkpoint_seconds
+        late = status is None and time.monotonic() - saved_at >= checkpoint_seconds
+        # None after the last step: who went on from there would take one step more.
+        due = stop or status in RESUMABLE or late
         if checkpoint is not None and due:
             checkpoint(progress)
             saved_at = time.monotonic()
