@@ -55,6 +55,17 @@ def sweep(
     threads: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Threads that all jobs share.")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Run chains on the Dask cluster with this scheduler."),
+    ] = None,
+    slurm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OPTIONS",
+            help="Run chains as jobs of Slurm, e.g. partition=short,cpus_per_task=4.",
+        ),
+    ] = None,
     figures: Annotated[str, typer.Option(help="png, svg, pdf or none.")] = "png",
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite results of other cases.")
@@ -77,7 +88,7 @@ def sweep(
         return run_sweep(
             SweepOptions(
                 case, epsilon, p, output, solver, tuple(overrides or ()), static, chain, jobs,
-                threads, None, None, figures, force, quiet,
+                threads, scheduler, slurm, figures, force, quiet,
             )
         )  # fmt: skip
 

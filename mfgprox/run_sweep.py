@@ -58,7 +58,8 @@ def run_sweep(options: SweepOptions) -> Exit:
     try:
         epsilons = parse_values("--epsilon", options.epsilon, LEAST_EPSILON)
         ps = [problem.p] if options.p is None else parse_values("--p", options.p, LEAST_P)
-        _require_memory(case, options.jobs)
+        if options.slurm is None:
+            _require_memory(case, options.jobs)
         announce_compilation(options.quiet)
         swept = _solved(problem, epsilons, ps, output, options)
     except SweepError as error:

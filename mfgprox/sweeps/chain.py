@@ -22,6 +22,7 @@ from mfgprox.solution import Solution
 from mfgprox.storage import StorageError, kept_levels, load, require_format
 from mfgprox.sweeps.plan import Chain, member
 from mfgprox.sweeps.rows import Row, failed_row, row_of
+from mfgprox.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from mfgprox.solvers.iterate import Progress, Record
@@ -97,15 +98,23 @@ def _one(
     path, case = chain.path(epsilon), member(problem, epsilon, chain.p)
     identity = chain.identity(before)
     if finished(path, case, identity):
-        checkpoint.path_for(path).unlink(missing_ok=True)
+        _clear(path)
         return True
     start = None
     if before:
         neighbour = member(problem, before[-1], chain.p)
         start = replace(load(chain.path(before[-1])), problem=neighbour)
     save(_solve(chain, case, start, identity, report, interrupted), path, identity)
-    checkpoint.path_for(path).unlink(missing_ok=True)
+    _clear(path)
     return False
+
+
+def _clear(path: Path) -> None:
+    """Remove what a finished case no longer needs, and what killed writers have left."""
+    where = checkpoint.path_for(path)
+    where.unlink(missing_ok=True)
+    for target in (path, where):
+        atomic.remove_leftovers(target)
 
 
 def _solve(
@@ -119,18 +128,20 @@ def _solve(
     from mfgprox.solvers import solve
 
     where = checkpoint.path_for(chain.path(case.epsilon))
+    most = _tolerance(chain, case).max_iterations
     owner = {"case_text": _text(case) + identity, "solver": chain.solver or "of the case"}
 
     def reached(record: Record) -> None:
         report(Event(REACHED, case.epsilon, chain.p, record=record))
 
     def keep(progress: Progress) -> None:
-        checkpoint.save(progress, where, **owner)
+        if progress.iterations < most:  # from the last step on there would be one more
+            checkpoint.save(progress, where, **owner)
 
     return solve(
         case,
         chain.solver,
-        tolerance=chain.tolerance,
+        tolerance=_tolerance(chain, case),
         static=chain.static,
         start=start,
         progress=_progress(where, owner),
@@ -139,6 +150,13 @@ def _solve(
         checkpoint_seconds=float(os.environ.get("MFGPROX_CHECKPOINT_SECONDS", "60")),
         interrupted=interrupted,
     )
+
+
+def _tolerance(chain: Chain, case: Problem) -> Tolerance:
+    """The one that `solve` takes."""
+    if chain.tolerance is not None:
+        return chain.tolerance
+    return case.case.solver.tolerance() if case.case is not None else Tolerance()
 
 
 def _progress(where: Path, owner: dict[str, str]) -> Progress | None:

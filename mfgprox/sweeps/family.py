@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +39,6 @@ class Sweep:
     problem: Problem
     rows: tuple[Row, ...]
     directory: Path
-    _keep: Any = field(default=None, repr=False)
-    """A temporary directory, which lives as long as the sweep."""
 
     @property
     def failed(self) -> tuple[Row, ...]:
@@ -120,11 +121,12 @@ def sweep(
     """Solve a problem for every epsilon and p (default: the problem's own p).
 
     directory: where results go, and where finished ones are found and not solved again; default: a
-    temporary one. solver, tolerance, static: as for `solve`. longest: cases of a chain at most;
-    a chain goes through the values of epsilon upwards, its first case starts cold. Where chains
-    run changes no bit of a result: in `jobs` processes that share `threads` threads (a script must
-    then guard its main part by `if __name__ == "__main__"`), on the Dask cluster of `scheduler`,
-    or as jobs of Slurm with the options `slurm`. force: replace results of other cases.
+    temporary one, which lives as long as what is returned. solver, tolerance, static: as for
+    `solve`. longest: cases of a chain at most; a chain goes through the values of epsilon upwards,
+    its first case starts cold. Where chains run changes no bit of a result: in `jobs` processes
+    that share `threads` threads (a script must then guard its main part by
+    `if __name__ == "__main__"`), on the Dask cluster of `scheduler`, or as jobs of Slurm with the
+    options `slurm`. force: replace results of other cases.
     callback(event): called with an `Event` as cases begin, go on and end.
 
     Cases that fail are rows; the others are solved all the same. Raises SweepError for values or
@@ -133,16 +135,20 @@ def sweep(
     """
     epsilons = distinct("epsilon", epsilon, LEAST_EPSILON)
     ps = distinct("p", [problem.p] if p is None else p, LEAST_P)
-    keep = None
     if directory is None:
-        keep = tempfile.TemporaryDirectory(prefix="mfgprox-sweep-")
-        directory = keep.name
+        with _temporary() as kept:
+            swept = sweep(
+                problem, epsilons, ps, directory=kept, solver=solver, tolerance=tolerance,
+                static=static, longest=longest, jobs=jobs, threads=threads, scheduler=scheduler,
+                slurm=slurm, callback=callback, interrupted=interrupted,
+            )  # fmt: skip
+            weakref.finalize(swept, shutil.rmtree, kept, ignore_errors=True)
+        return swept
     folder = Path(directory)
     options = {"solver": _known(solver), "tolerance": tolerance, "static": static}
     work = chains(problem, epsilons, ps, folder, longest, **options)
     if not force:
         _refuse_other_cases(problem, work)
-    folder.mkdir(parents=True, exist_ok=True)
     rows: dict[tuple[float, float], Row] = {}
 
     def report(event: Event) -> None:
@@ -151,25 +157,62 @@ def sweep(
         if callback is not None:
             callback(event)
 
-    _run(work, jobs, threads, scheduler, slurm, report, interrupted)
-    return Sweep(problem, tuple(rows[key] for key in sorted(rows)), folder, keep)
+    where = _Where(jobs, threads, scheduler, slurm)
+    where.check()
+    folder.mkdir(parents=True, exist_ok=True)
+    where.run(work, folder, report, interrupted)
+    return Sweep(problem, tuple(rows[key] for key in sorted(rows)), folder)
 
 
-def _run(
-    work: list[Chain],
-    jobs: int,
-    threads: int | None,
-    scheduler: str | None,
-    slurm: str | None,
-    report: Report,
-    interrupted: Callable[[], bool],
-) -> None:
-    if jobs < 1:
-        raise SweepError(f"--jobs: {jobs} must be a whole number, at least 1")
-    if jobs == 1 or len(work) == 1:
-        run_here(work, report, interrupted)
-    else:
-        run_in_processes(work, jobs, threads or available_threads(), report, interrupted)
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    """A directory that is gone if the block fails."""
+    directory = Path(tempfile.mkdtemp(prefix="mfgprox-sweep-"))
+    try:
+        yield directory
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+@dataclass(frozen=True)
+class _Where:
+    """Where the chains of a sweep run."""
+
+    jobs: int
+    threads: int | None
+    scheduler: str | None
+    slurm: str | None
+
+    def check(self) -> None:
+        """Raise SweepError for options that contradict each other."""
+        if self.jobs < 1:
+            raise SweepError(f"--jobs: {self.jobs} must be a whole number, at least 1")
+        if self.scheduler is not None and self.slurm is not None:
+            raise SweepError("--scheduler and --slurm exclude each other")
+        if self.scheduler is not None and (self.jobs > 1 or self.threads is not None):
+            raise SweepError(
+                "--jobs and --threads are for this machine; on a cluster of Dask the number of "
+                "workers and their NUMBA_NUM_THREADS decide"
+            )
+
+    def run(
+        self, work: list[Chain], folder: Path, report: Report, interrupted: Callable[[], bool]
+    ) -> None:
+        jobs, threads = self.jobs, self.threads or available_threads()
+        if self.scheduler is not None:
+            from mfgprox.sweeps.remote import run_on_dask
+
+            run_on_dask(work, self.scheduler, report, interrupted)
+        elif self.slurm is not None:
+            from mfgprox.sweeps.remote import run_on_slurm
+
+            most = jobs if jobs > 1 else None
+            run_on_slurm(work, self.slurm, folder.resolve(), most, report, interrupted)
+        elif jobs == 1 or len(work) == 1:
+            run_here(work, report, interrupted)
+        else:
+            run_in_processes(work, jobs, threads, report, interrupted)
 
 
 def available_threads() -> int:
