@@ -15,8 +15,8 @@ import numpy as np
 
 from mfgprox.divergence import Divergence, by_name
 from mfgprox.grid import Grid
-from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
-from mfgprox.solvers.semi_discrete.newton import improved
+from mfgprox.solvers.semi_discrete.dual import Lattice, Point
+from mfgprox.solvers.semi_discrete.ladder import climbed
 from mfgprox.solvers.semi_discrete.sites import CLOUD_FINENESS, Sites, Source, cloud_sites
 
 MOST_STEPS = 200
@@ -62,18 +62,14 @@ def solve_cloud(
     grid: of two axes; P (ny, nx) >= 0, normalised here; points (N, 2), x first, anywhere, moved by
     less than 2⁻²⁶ of the box that holds them and P; weights (N,) > 0, normalised here. Points that
     coincide share their mass in proportion to their weights. start: psi (N,) of a problem near by.
+    most_steps: Newton steps at one epsilon; where they lead nowhere, others are solved on the way.
     Raises ValueError for other shapes or values, FloatingPointError if psi ceases to be finite.
     """
     lattice, group, centre = _lattice(grid, P, points, weights, epsilon, f_divergence)
     first = np.zeros(lattice.sites.count)
     if start is not None:
         first[group] = _checked("start", start, (len(points),))
-    at, steps = point(lattice, first), 0
-    while at.residual > tolerance and steps < most_steps:
-        at, length = improved(lattice, at)
-        steps += 1
-        if length == 0.0:
-            break
+    at, steps = climbed(lattice, first, tolerance, most_steps)
     return _solution(
         lattice, at, group, np.asarray(points, float) - centre, weights, steps, tolerance
     )

@@ -18,6 +18,7 @@ import numpy as np
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import Record, Unsuitable
+from mfgprox.solvers.refuse import require_plain
 from mfgprox.solvers.semi_discrete.dual import Point, point
 from mfgprox.solvers.semi_discrete.level import Level, nested
 from mfgprox.solvers.semi_discrete.newton import improved
@@ -133,6 +134,7 @@ class SemiDiscrete:
 
 def require(problem: Problem) -> None:
     """Raises Unsuitable naming what semi-discrete accepts if the problem is something else."""
+    require_plain(problem, "semi-discrete")
     found = []
     if problem.p != 2.0:
         found.append(f"p = {problem.p:g}")
