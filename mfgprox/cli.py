@@ -164,7 +164,10 @@ def info(
         typer.Option("--recompute", help="Recompute the certificate; exit 1 if it contradicts."),
     ] = False,
 ) -> None:
-    """Say what is in a result file or a checkpoint."""
+    """Say what is in a result file or a checkpoint.
+
+    Example: mfgprox info out.h5 --recompute
+    """
 
     def command() -> Exit:
         from mfgprox.draw import print_info

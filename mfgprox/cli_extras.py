@@ -14,7 +14,7 @@ Result = Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (report, export):
+    for command in (report, export, new, cases):
         app.command()(command)
 
 
@@ -58,5 +58,49 @@ def export(
         from mfgprox.deliver import export_files
 
         return export_files(result, to, output)
+
+    raise typer.Exit(guarded(command))
+
+
+def new(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="Of Q: gaussian, mixture, uniform, ring, expression, image, array or samples.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The case file.")] = Path(
+        "case.toml"
+    ),
+    axes: Annotated[int, typer.Option(min=1, max=3, help="How many axes.")] = 2,
+    file: Annotated[
+        Path | None, typer.Option(help="Your image, array or points, relative to the case file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the case file.")] = False,
+) -> None:
+    """Write a commented case file to begin from; it runs as it is.
+
+    Example: mfgprox new image --file picture.png -o case.toml
+    """
+
+    def command() -> Exit:
+        from mfgprox.begin import write_case
+
+        return write_case(kind, output, axes, file, force)
+
+    raise typer.Exit(guarded(command))
+
+
+def cases() -> None:
+    """List the shipped cases, one line each.
+
+    Example: mfgprox cases
+    """
+
+    def command() -> Exit:
+        from mfgprox.begin import list_cases
+
+        return list_cases()
 
     raise typer.Exit(guarded(command))

@@ -100,7 +100,9 @@ def require_writable(output: Path) -> None:
     if output.is_dir():
         raise CannotWrite(f"cannot write {output}: it is a directory")
     if not folder.is_dir():
-        raise CannotWrite(f"cannot write {output}: the directory {folder} does not exist")
+        raise CannotWrite(
+            f"cannot write {output}: the directory {folder} does not exist; make it first"
+        )
     if not os.access(folder, os.W_OK):
         raise CannotWrite(f"cannot write {output}: no permission to write in {folder}")
 

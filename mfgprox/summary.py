@@ -6,6 +6,7 @@ import math
 import textwrap
 from pathlib import Path
 
+from mfgprox.advice import advice
 from mfgprox.solution import Solution
 
 LINE = 100
@@ -36,9 +37,7 @@ def summary(solution: Solution, output: Path | None, seconds: float) -> str:
     ]
     if solution.certificate.statement:
         rows.append(("certificate", solution.certificate.statement))
-    for name, share in zip("PQ", problem.cut_off, strict=True):
-        if share > 1e-6:
-            rows.append(("note", f"the box cuts off {share:.1e} of the mass of {name}"))
+    rows += [("advice", sentence) for sentence in advice(solution)]
     rows += [("note", note) for note in solution.notes]
     if problem.split is not None:
         rows.insert(2, ("transport", f"along {' and '.join(problem.transport_axes)} only"))

@@ -445,12 +445,12 @@ def test_shipped_cases_that_others_rely_on():
     assert read_case("ring_2d.toml").problem().Q.min() == 0.0
 
 
-def test_an_unknown_name_lists_the_shipped_cases():
+def test_an_unknown_name_says_how_to_find_a_case():
     for name in ("no_such_case", "no/such.toml", "x" * 5000, "a\0b", "../cases", "tests"):
         with pytest.raises(CaseError) as caught:
             read_case(name)
         assert len(str(caught.value).splitlines()) == 1
-    with pytest.raises(CaseError, match="gaussian_1d, gaussian_2d"):
+    with pytest.raises(CaseError, match="`mfgprox cases` lists those"):
         read_case("no_such_case")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -37,10 +38,16 @@ def one_of(names: tuple[str, ...], later: tuple[str, ...] = ()) -> Any:
         if isinstance(value, str) and value in later:
             listed = f"one that is available in this version: {listed}"
         elif len(names) > 1:
-            listed = f"one of {listed}"
+            listed = f"one of {listed}{_meant(value, names)}"
         raise PydanticCustomError("refused", "must be {sentence}", {"sentence": listed})
 
     return Annotated[str, BeforeValidator(validate)]
+
+
+def _meant(value: Any, names: tuple[str, ...]) -> str:
+    word = value.lower().replace("_", "-")[:50] if isinstance(value, str) else ""
+    close = difflib.get_close_matches(word, names, 1)
+    return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]

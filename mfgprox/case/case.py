@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -221,7 +222,7 @@ def read_case(path: str | Path, overrides: Iterable[str] = ()) -> Case:
     except (OSError, ValueError) as error:
         if isinstance(error, CaseError):
             raise
-        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else _reason(error)
+        reason = _not_text(file) if isinstance(error, UnicodeDecodeError) else _reason(error)
         raise CaseError(f"{shortened(str(path))}: {reason}") from None
     return parse_case(text, file.parent, shortened(name), overrides, file)
 
@@ -230,13 +231,30 @@ def _reason(error: Exception) -> str:
     return f"cannot be read: {getattr(error, 'strerror', None) or 'not a usable file name'}"
 
 
+def _not_text(file: Path) -> str:
+    if file.suffix in (".h5", ".hdf5"):
+        return f"is a result, not a case; `mfgprox info {shortened(str(file))}` says of which"
+    return "is not UTF-8 text"
+
+
 def _shipped(path: str | Path) -> Path:
     found = shipped.find(str(path))
     if found is not None:
         return found
     what = "is a directory" if Path(path).is_dir() else "does not exist"
-    listed = ", ".join(shipped.names()) or "none"
-    raise CaseError(f"{shortened(str(path))}: {what}; shipped cases: {listed}")
+    meant = _meant(str(path))
+    raise CaseError(
+        f"{shortened(str(path))}: {what}, nor is it a shipped case{meant}; `mfgprox cases` lists "
+        "those, `mfgprox new` writes a case of your own"
+    )
+
+
+def _meant(name: str) -> str:
+    """The shipped case, or the case file of the same folder, whose name is close."""
+    given = Path(name)
+    beside = [str(p) for p in given.parent.glob("*.toml")] if given.parent.is_dir() else []
+    close = difflib.get_close_matches(name[:200], [*beside, *shipped.names()], 1)
+    return f' (did you mean "{shortened(close[0])}"?)' if close else ""
 
 
 def load_case(path: str | Path, overrides: Iterable[str] = ()) -> Problem:

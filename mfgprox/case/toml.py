@@ -46,7 +46,19 @@ def parse(text: str, name: str) -> dict[str, Any]:
         where = f"{name}:{line}" if line else name
         quoted = text.splitlines()[line - 1 : line] if line else []
         source = f", near: {shortened(quoted[0].strip())}" if quoted and quoted[0].strip() else ""
-        raise CaseError(f"{where}: not valid TOML: {reason}{source}") from None
+        hint = _hint(quoted[0]) if quoted else ""
+        raise CaseError(f"{where}: not valid TOML: {reason}{source}{hint}") from None
+
+
+def _hint(line: str) -> str:
+    """What was probably meant by a line that is not TOML."""
+    if re.match(r"\s*[\w.-]+\s*=\s*[+-]?\d+,\d+\s*(#|$)", line):
+        return "; a decimal has a point: 0.5"
+    if re.match(r"\s*[\w.-]+\s*=\s*[A-Za-z./~]", line):
+        return '; text stands in quotes: title = "…"'
+    if re.match(r"\s*[\w.-]+\s*:", line):
+        return "; a key and its value are joined by =: epsilon = 2.0"
+    return ""
 
 
 def lines(text: str) -> dict[Path, int]:

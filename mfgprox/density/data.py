@@ -26,9 +26,7 @@ class ArrayDensity:
     def __init__(self, values: np.ndarray, grid: Grid) -> None:
         values = _numbers(values)
         if values.shape != grid.shape:
-            raise DensityError(
-                f"the array has shape {values.shape}, the grid {grid.shape} (order z, y, x)"
-            )
+            raise DensityError(_other_shape(values.shape, grid.shape))
         if not np.all(np.isfinite(values)):
             raise DensityError("the array has values that are not finite")
         if np.any(values < 0.0):
@@ -102,7 +100,12 @@ def _numbers(values: Any) -> np.ndarray:
 def _require_shape(found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
     """Before anything is read: a header may claim any size."""
     if tuple(found) != wanted:
-        raise DensityError(f"the array has shape {tuple(found)}, the grid {wanted} (order z, y, x)")
+        raise DensityError(_other_shape(tuple(found), wanted))
+
+
+def _other_shape(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    turned = "; transpose it, so that x is the last axis" if found == wanted[::-1] else ""
+    return f"the array has shape {found}, the grid {wanted} (order z, y, x){turned}"
 
 
 def _from_npy(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -77,7 +77,7 @@ def _check(node: ast.expr, axes: int, depth: int, formula: str) -> None:
             raise FormulaError(
                 f"{_token(node, formula)} is not allowed; allowed are numbers, x, y, z, pi, e, "
                 f"+ - * / **, parentheses, {', '.join(ARGUMENTS)}, and < <= > >= as the first "
-                "argument of where"
+                f"argument of where{_hint(node)}"
             )
     for part in parts:
         _check(part, axes, depth + 1, formula)
@@ -203,3 +203,12 @@ _FUNCTIONS: dict[str, Callable[..., Number]] = {
     "minimum": lambda a, b: signed_log.choose(signed_log.lesser(a, b), a, b),
     "maximum": lambda a, b: signed_log.choose(signed_log.lesser(a, b), b, a),
 }
+
+
+def _hint(node: ast.AST) -> str:
+    """What was probably meant."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
+        return "; powers are written **, as in x**2"
+    if isinstance(node, ast.Attribute) or isinstance(getattr(node, "func", None), ast.Attribute):
+        return "; functions have no prefix: exp(x), not np.exp(x)"
+    return ""

@@ -88,7 +88,7 @@ def _cholesky(cov: np.ndarray) -> np.ndarray:
 def _outside_product(a: np.ndarray, b: np.ndarray) -> float:
     """1 - Π (Φ(b) - Φ(a)) without the cancellation, so that tiny shares are right too."""
     outside = ndtr(a) + ndtr(-b)
-    return float(-np.expm1(np.log1p(-np.minimum(outside, 1.0 - 1e-300)).sum()))
+    return float(-np.expm1(np.log1p(-np.minimum(outside, 1.0 - 1e-16)).sum()))
 
 
 def _inside(factor: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
