@@ -121,7 +121,8 @@ def touched(lattice: Lattice, at: Point) -> Point:
         return at
     empty = empty[np.argsort(-at.R[empty], kind="stable")][:MOST]
     low, left_out = np.zeros(empty.size), at.hidden
-    length = high = _needed(lattice, at, empty)
+    needed = _needed(lattice, at, empty)
+    length = high = needed
     best = at
     for _ in range(HALVINGS):
         psi = at.psi.copy()
@@ -136,7 +137,21 @@ def touched(lattice: Lattice, at: Point) -> Point:
         high = np.where(much, length, high)
         low = np.where(~much & (TOO_MUCH * r < R), length, low)
         length = np.where(much | (low == length), 0.5 * (low + high), length)
-    return best
+    return best if best is not at else _lifted(lattice, at, empty, needed)
+
+
+def _lifted(lattice: Lattice, at: Point, empty: np.ndarray, needed: np.ndarray) -> Point:
+    """All raised by the same share of what they need: where neighbours hide each other in turn the
+    dual value, concave along that line, rises for some share, and Newton's method goes on."""
+    share = 1.0
+    for _ in range(HALVINGS):
+        share *= SHORTER
+        psi = at.psi.copy()
+        psi[empty] += share * needed
+        new = point(lattice, psi, at.hidden)
+        if new.dual > at.dual:
+            return new
+    return at
 
 
 def _needed(lattice: Lattice, at: Point, empty: np.ndarray) -> np.ndarray:
