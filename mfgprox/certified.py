@@ -27,7 +27,9 @@ def certified(solution: Solution) -> Solution:
     problem = solution.problem
     path = (solution.rho, solution.momentum) if solution.momentum else None
     if isinstance(problem.divergence, Lipschitz):
-        bounds = lipschitz_bounds(problem, solution.U[-1], solution.upper_bound)
+        bounds = lipschitz_bounds(
+            problem, solution.U[-1], solution.upper_bound, solution.divergence
+        )
     else:
         bounds = continuous_bounds(problem, solution.U[-1], path=path)
     value, error = best_estimate(solution.divergence, solution.divergence_error, bounds)

@@ -21,35 +21,41 @@ from mfgprox.quadrature import Divided, by_formula, edge_error, forget_parts
 
 PARTS = 3
 """Nodes for each cell and axis: odd, so that the centres are among them."""
+HEAVY = (0.0, 1e-2)
+"""Shares of the largest mass of P from which potentials are continued, of which the better counts:
+next to no mass behind a thin Q would keep a potential from rising within it."""
 MOST_NODES = {1: math.inf, 2: 200_000, 3: 40_000}
 """Of the finer lattice; the cells themselves are taken where there would be more."""
 
 
-def lipschitz_bounds(problem: Problem, U_1: np.ndarray, upper: float) -> Bounds:
+def lipschitz_bounds(problem: Problem, U_1: np.ndarray, upper: float, value: float) -> Bounds:
     """Bounds that a terminal potential proves, and a plan's value above them.
 
-    U_1: shaped grid.shape, finite, up to a constant; upper: see `upper_bound`.
+    U_1: shaped grid.shape, finite, up to a constant; upper: see `upper_bound`; value: the solver's
+    own, whose nearest within the bounds is the estimate.
     """
     U_1 = np.asarray(U_1, float).reshape(problem.grid.kernel_shape)
     size = problem.P.size * PARTS**problem.grid.dimension
     all_parts = (1, PARTS) if size <= MOST_NODES[problem.grid.dimension] else (1,)
     sums = [_sums(problem, U_1, parts) for parts in all_parts]
     error = max((abs(s[0] - sums[0][0]) for s in sums[1:]), default=0.0) / PARTS**2
-    value, chord, _ = sums[-1]
+    below, chord, _ = sums[-1]
     forget_parts(problem)
     edges = sums[0][2]
     error += edges / all_parts[-1] ** 2
     upper += edges
-    lower = max(value - chord - error - 1e-12 * abs(value), 0.0)
+    lower = max(below - chord - error - 1e-12 * abs(below), 0.0)
+    upper = max(upper, lower)
     averaged = [n for n, d in zip("PQ", problem.densities, strict=True) if not by_formula(d)]
     which = f", {' and '.join(averaged)} constant within each cell" if averaged else ""
-    scale = max(abs(value), 1e-300)
+    scale = max(abs(below), 1e-300)
     text = (
         f"Bounds of the continuous problem on the box{which}, with S constant within each cell for "
         f"the upper one; from the lower one {chord / scale:.1e} of it have been subtracted for the "
         f"minimum between nodes and {error / scale:.1e} for the sums."
     )
-    return Bounds(lower, max(upper, lower), value, error / scale, 0.0, text)
+    estimate = min(max(value, lower), upper)
+    return Bounds(lower, upper, estimate, error / scale, 0.0, text)
 
 
 def _sums(problem: Problem, U_1: np.ndarray, parts: int) -> tuple[float, float, float]:
@@ -64,17 +70,25 @@ def _sums(problem: Problem, U_1: np.ndarray, parts: int) -> tuple[float, float, 
         for h, n in zip(grid.kernel_spacing, grid.kernel_shape, strict=True)
     )
     table = np.ascontiguousarray(cost.of(distances(divided.mass.shape, spacing)))
-    phi, _ = transform(-_between(U_1, divided.mass.shape), table)
-    # The largest psi with this transform where P has mass: it continues beyond a thin Q.
-    psi, _ = transform(np.where(divided.mass > 0.0, phi, -np.inf), table)
-    S, gibbs = f.gibbs(-psi, divided.log_Q, problem.epsilon, divided.volume)
+    first, _ = transform(-_between(U_1, divided.mass.shape), table)
+    best = -math.inf
+    for share in HEAVY:
+        # The largest psi with this transform where P is heavy: it continues beyond a thin Q.
+        heavy = divided.mass > share * divided.mass.max()
+        psi, _ = transform(np.where(heavy, first, -np.inf), table)
+        phi = first if share == 0.0 else transform(psi, table)[0]
+        S, gibbs = f.gibbs(-psi, divided.log_Q, problem.epsilon, divided.volume)
+        value = float((divided.mass * phi).sum()) - gibbs
+        if value > best:
+            best, found = value, (phi, psi, S)
     chord = sum(
         _above(cost, h, grid.diameter)
         for h, n in zip(spacing, grid.kernel_shape, strict=True)
         if n > 1
     )
+    phi, psi, S = found
     edges = edge_error(problem, phi, psi, S.reshape(grid.shape)) if parts == 1 else 0.0
-    return float((divided.mass * phi).sum()) - gibbs, chord, edges
+    return best, chord, edges
 
 
 def _between(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
