@@ -180,29 +180,40 @@ def info(
 @app.command()
 def flow(
     case: CaseArgument,
-    kind: Annotated[str, typer.Option(help="jko or gradient.")] = "jko",
+    kind: Annotated[str, typer.Option(help="jko, gradient or particles.")] = "jko",
     tau: Annotated[float, typer.Option(help="Length of a step in time.")] = 0.05,
     steps: Annotated[int, typer.Option(help="How many steps.")] = 20,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Default: the case's name with _flow.h5."),
+        typer.Option(
+            "-o", "--output", help="Default: the case's name with _flow.h5 or _particles.npy."
+        ),
     ] = None,
+    count: Annotated[
+        int | None, typer.Option("-n", "--count", help="How many particles; default: P's, 10000.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the particles drawn from P.")] = 0,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override a key, e.g. --set epsilon=0.5.")
     ] = None,
     threads: Threads = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Follow the JKO flow of D_f(.|Q), or the gradient flow of D itself, from P.
+    """Follow the JKO flow of D_f(.|Q), or the gradient flow of D itself, from P; or move particles.
 
     Example: mfgprox flow gaussian_2d --kind jko --tau 0.05 --steps 20 -o flow.h5
     """
     _use_threads(threads)
 
     def command() -> Exit:
+        chosen = tuple(overrides or ())
+        if kind == "particles":
+            from mfgprox.run_particles import run_particles
+
+            return run_particles(case, tau, steps, output, chosen, count, seed, quiet)
         from mfgprox.run_flow import run_flow
 
-        return run_flow(case, kind, tau, steps, output, tuple(overrides or ()), quiet)
+        return run_flow(case, kind, tau, steps, output, chosen, quiet)
 
     raise typer.Exit(guarded(command))
 

@@ -26,7 +26,8 @@ def run_flow(
     from mfgprox.solvers.iterate import Unsuitable
 
     if kind not in KINDS:
-        raise BadInput(f"--kind must be one of {', '.join(KINDS)}; got {kind!r}")
+        kinds = ", ".join([*KINDS, "particles"])
+        raise BadInput(f"--kind must be one of {kinds}; got {kind!r}")
     case = read_case(name, list(overrides))
     output = output or Path(f"{Path(case.path or case.name).stem}_flow.h5")
     require_writable(output)

@@ -38,7 +38,7 @@ LAYERS = [
     {"sweeps"},
     {"plot", "report", "export", "advice", "info", "recheck", "validation"},
     {"exits", "interruption", "notebook", "progress", "summary", "estimate", "suite"},
-    {"run", "run_flow", "run_sample", "run_sweep", "sweep_progress"},
+    {"run", "run_flow", "run_sample", "run_particles", "run_sweep", "sweep_progress"},
     {"validate", "draw"},
     {"begin", "deliver"},
     {"cli_extras"},

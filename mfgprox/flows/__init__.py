@@ -1,4 +1,4 @@
-"""Flows: JKO steps, and the gradient flow of the divergence itself, of densities and of particles."""
+"""Flows: JKO steps, and the gradient flow of D itself, of densities and of particles."""
 
 from mfgprox.flows.files import load_flow
 from mfgprox.flows.flow import Flow, FlowError

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mfgprox.density import Sampled
 from mfgprox.grid import Grid
 from mfgprox.sampling.carry import Lattice
 from mfgprox.sampling.choose import METHODS, SamplingError, carrier_of
@@ -72,13 +73,18 @@ def draw(
     return Drawn(points, levels, choice.method, choice.reason, choice.misplaced)
 
 
+def points_of(sampled: Sampled, grid: Grid, n: int, seed: int) -> np.ndarray:
+    """n independent points of a density, (n, axes), columns x, y, z. Raises SamplingError."""
+    _require_count(n, seed)
+    of = law(sampled.values, sampled.log_values, sampled.smooth, grid)
+    u = np.random.Generator(np.random.PCG64(seed)).random((n, 4))
+    return _in_the_box(of.places(of.boxes(u[:, 0]), u[:, 1:]), grid)
+
+
 def _checked(
     solution: Solution, n: int, seed: int, times: Sequence[float], method: str
 ) -> np.ndarray:
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= MOST:
-        raise SamplingError(f"n must be a whole number from 1 to {MOST}; got {n}")
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise SamplingError(f"seed must be a whole number, at least 0; got {seed}")
+    _require_count(n, seed)
     if solution.problem.split is not None:
         raise SamplingError(
             "samples need transport along all axes; the problem has it along "
@@ -95,6 +101,13 @@ def _checked(
             "samples need the result of `mfgprox run`"
         )
     return levels
+
+
+def _require_count(n: int, seed: int) -> None:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= MOST:
+        raise SamplingError(f"n must be a whole number from 1 to {MOST}; got {n}")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise SamplingError(f"seed must be a whole number, at least 0; got {seed}")
 
 
 def _on_lattice(places: np.ndarray, lattice: Lattice) -> np.ndarray:
