@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mfgprox.audit import Recomputed, recompute_certificate
+from mfgprox.divergence import Lipschitz
 from mfgprox.solution import Solution
 from mfgprox.storage import load
 
@@ -48,6 +49,11 @@ def recheck(path: str | Path) -> tuple[str, list[str]]:
 def recomputed(solution: Solution) -> Recomputed:
     """The certificate of a solution from its arrays alone."""
     problem = solution.problem
+    if isinstance(problem.divergence, Lipschitz):
+        raise ValueError(
+            "the certificate of a Lipschitz-regularised divergence cannot be recomputed; "
+            f"the result has f_divergence = {problem.divergence.name}"
+        )
     if problem.split is not None:
         raise ValueError(
             "a certificate cannot be recomputed for transport along some axes only; solve a slice "

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mfgprox.divergence import Lipschitz
 from mfgprox.problem import Problem
 from mfgprox.solution import Certificate, Solution
 from mfgprox.tolerance import Status
@@ -89,6 +90,15 @@ class Flow:
     def _repr_html_(self) -> str:
         """A table and a picture, for notebooks."""
         return self.as_solution()._repr_html_()
+
+
+def require_pointwise(problem: Problem) -> None:
+    """Raises FlowError for a divergence that is no sum over cells: its energy is not known."""
+    if isinstance(problem.divergence, Lipschitz):
+        raise FlowError(
+            "flows need an f_divergence without lipschitz, whose energy is a sum over cells; got "
+            f"{problem.divergence.name}"
+        )
 
 
 def require_steps(length: float, name: str, steps: int) -> None:

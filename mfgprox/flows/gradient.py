@@ -19,7 +19,7 @@ import numpy as np
 from mfgprox.dynamic.hopf_lax import TerminalPotential
 from mfgprox.dynamic.smooth import NotSmooth, SmoothPath
 from mfgprox.flows.density import LogDensity, following, values, with_tails
-from mfgprox.flows.flow import Flow, FlowError, require_steps, solved
+from mfgprox.flows.flow import Flow, FlowError, require_pointwise, require_steps, solved
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 
@@ -42,6 +42,7 @@ def gradient_flow(
     require_steps(time, "time", steps)
     if problem.p != 2.0:
         raise FlowError(f"the gradient flow needs p = 2; got {problem.p:g}")
+    require_pointwise(problem)
     if problem.split is not None:
         raise FlowError("the gradient flow needs transport along all axes")
     if not problem.smooth:

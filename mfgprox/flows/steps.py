@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mfgprox.flows.density import following, minimiser, values
-from mfgprox.flows.flow import Flow, FlowError, require_steps, solved
+from mfgprox.flows.flow import Flow, FlowError, require_pointwise, require_steps, solved
 from mfgprox.problem import Problem
 
 
@@ -35,6 +35,7 @@ def jko(
     Raises FlowError for p other than 2 or lengths that make no sense, and what `solve` raises.
     """
     require_steps(tau, "tau", steps)
+    require_pointwise(problem)
     if problem.p != 2.0:
         raise FlowError(f"JKO is the flow in W_2: p must be 2; got {problem.p:g}")
     first = here = problem.with_epsilon(2.0 * tau)
