@@ -74,7 +74,9 @@ def nested(
         psi = np.zeros(len(J)) if known is None else (C[np.ix_(known[0], J)] - known[1]).min(axis=0)
         marginal = Marginal(b[J] / b[J].sum(), epsilon, f)
         mass = a[I] / a[I].sum()
-        found = solved(part, mass, marginal, psi, goal if last else COARSE, everything=known is None)
+        found = solved(
+            part, mass, marginal, psi, goal if last else COARSE, everything=known is None
+        )
         steps += found.steps
         known = I, found.phi[:, None]
     return Found(found.proof, found.phi, steps)

@@ -12,8 +12,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from mfgprox.divergence import Divergence, by_name
+from mfgprox.points.merge import equal_rows
 from mfgprox.points.rounds import nested
 from mfgprox.points.solution import PointsSolution
 from mfgprox.tolerance import Tolerance
@@ -46,13 +48,21 @@ def divergence_of_points(
     f = by_name(f_divergence) if isinstance(f_divergence, str) else f_divergence
     a, b = _weights("a", a, C.shape[0]), _weights("b", b, C.shape[1])
     goal = Tolerance(rtol, atol)
-    found = nested(C, a, b, float(epsilon), f, goal)
+    rows = equal_rows(C)
+    C = C[rows.one]
+    columns = equal_rows(C.T)
+    C = np.ascontiguousarray(C[:, columns.one])
+    mass = rows.totals(a)
+    found = nested(C, mass, columns.totals(b), float(epsilon), f, goal)
     best = found.proof
     converged = goal.met(best.gap, best.lower)
-    level = float((a * (C - best.psi).min(axis=1)).sum()) - best.lower
+    # E_P[psi^c] falls by what is added to psi.
+    psi = best.psi + (float((mass * (C - best.psi).min(axis=1)).sum()) - best.lower)
+    shares = columns.shares(b)
     return PointsSolution(
-        best.plan, best.r, best.psi + level, best.lower, best.upper, best.transport,
-        best.information, converged, found.steps, _status(converged, best.gap, best.lower),
+        csr_array(rows.shares(a) @ best.plan @ shares.T), shares @ best.r, psi[columns.group],
+        best.lower, best.upper, best.transport, best.information, converged, found.steps,
+        _status(converged, best.gap, best.lower),
     )  # fmt: skip
 
 

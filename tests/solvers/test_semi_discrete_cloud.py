@@ -1,5 +1,7 @@
 """A density on a grid and a cloud of points."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,47 @@ def test_wrong_input_is_named():
         solve_cloud(GRID, density(), points, weights, 0.0)
     with pytest.raises(ValueError, match="hellinger"):
         solve_cloud(GRID, density(), points, weights, 1.0, f_divergence="hellinger")
+
+
+@pytest.mark.parametrize("kind", ["gap in P", "few cells"])
+def test_by_way_of_other_epsilons(kind):
+    # A direct attempt ends after a few steps in both.
+    x, y = GRID.coordinates()
+    rng = np.random.default_rng(0)
+    if kind == "gap in P":
+        P, epsilon = ((abs(x) < 1.0) & (abs(y) < 1.0)).astype(float), 0.01
+    else:
+        P, epsilon = density(), 0.01
+    found = solve_cloud(GRID, P, rng.uniform(-2, 2, (150, 2)), np.ones(150), epsilon)
+    assert found.converged and found.gap <= 1e-8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epsilon", [0.1, 1.0, 100.0])
+def test_full_size(epsilon):
+    # 256² cells and 1,000 points; seconds of one core, where 20 of two are the target.
+    grid = Grid((-3, -3), (3, 3), (256, 256))
+    x, y = grid.coordinates()
+    P = np.exp(-0.5 * (x**2 + (y - 0.2) ** 2) / 0.5**2)
+    points, weights = cloud(1000)
+    solve_cloud(GRID, density(), points[:20], weights[:20], epsilon)
+    begun = time.process_time()
+    found = solve_cloud(grid, P, points, weights, epsilon)
+    assert found.residual <= 1e-8
+    assert time.process_time() - begun <= 20.0
+    # Against differences of the value, along all points at once and in single ones.
+    d, rng = 1e-5, np.random.default_rng(1)
+    ways = [rng.normal(size=points.shape)]
+    for j in rng.integers(0, 1000, 5):
+        ways.append(np.zeros(points.shape))
+        ways[-1][j, j % 2] = 1.0
+    for way in ways:
+        way = way / np.linalg.norm(way)
+        ends = [
+            solve_cloud(grid, P, points + k * d * way, weights, epsilon, tolerance=1e-11)
+            for k in (-1, 1)
+        ]
+        slope = (ends[1].value - ends[0].value) / (2 * d)
+        # The rounding of the values, 1e-16 of eps or of 1, over d.
+        rounding = 1e-16 * max(1.0, epsilon) / d * 30
+        assert slope == pytest.approx((found.point_gradient * way).sum(), abs=1e-7 + rounding)
