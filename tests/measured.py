@@ -3,6 +3,7 @@
 import math
 
 _found: list[tuple[float, float]] = []
+_wrong: list[float] = []
 
 
 def within(error: float, limit: float) -> None:
@@ -15,8 +16,20 @@ def within(error: float, limit: float) -> None:
     assert error <= limit, f"{error:.3g} > {limit:.3g}"
 
 
+def fails(error: float, least: float) -> None:
+    """Assert that a printed form is wrong: off by more than `least`. The smallest is kept."""
+    _wrong.append(float(error))
+    assert error > least, f"the printed form is off by {error:.3g} only"
+
+
 def begin() -> None:
     _found.clear()
+    _wrong.clear()
+
+
+def least_wrong() -> float | None:
+    """The smallest error of a printed form since `begin`; None if there is none."""
+    return min(_wrong, default=None)
 
 
 def closest() -> tuple[float, float] | None:

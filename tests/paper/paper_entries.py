@@ -114,4 +114,10 @@ ELSEWHERE = [
         "D of two clouds, any cost",
         "sequential quadratic programming on the plan",
     ),
+    (
+        "Houdard et al.",
+        "tests/solvers/test_semi_discrete_cloud.py::test_gradients_are_those_of_the_value",
+        "∂D/∂y_j of a density and a cloud, KL and Pearson",
+        "central differences of D in the points",
+    ),
 ]

@@ -26,6 +26,7 @@ from paper_entries import ELSEWHERE, ENTRIES  # noqa: E402
 
 PAGE = ROOT / "docs" / "paper.md"
 COMMAND = "python tests/paper/paper_page.py"
+WRONG = "print off by "
 TOP = "| statement | computed | against | error | limit | test |\n|---|---|---|---|---|---|\n"
 INTRODUCTION = f"""# The paper, checked
 
@@ -36,7 +37,8 @@ independent answer, and how well it agrees. Numbers in round brackets are theirs
 `error` and `limit` are those of the check that came closest to its limit, over all random examples
 of a property ({{examples}} each here; `MFGPROX_EXAMPLES=200 pytest tests/theorems` draws 200). For
 an inequality the error is what it is violated by, and "holds" where it holds with room; "passed"
-stands where a test measures more than one figure could say.
+stands where a test measures more than one figure could say. "print off by" is the least by which a
+printed form fails.
 """
 
 
@@ -88,10 +90,11 @@ def _marked(file: str, tree: ast.Module) -> list[Row]:
 class Collector:
     """Keeps, of every test, whether it passed and what it measured."""
 
-    def __init__(self, known: dict[str, tuple[str, str]]) -> None:
+    def __init__(self, known: dict[tuple[str, str], tuple[str, str]]) -> None:
         self.known = known
         self.failed: set[str] = set()
         self.passed: set[str] = set()
+        self.wrong: dict[str, float] = {}
         self.measured: dict[str, list[tuple[float, float]]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -104,19 +107,26 @@ class Collector:
         for name, value in report.user_properties:
             if name == "measured" and value is not None:
                 self.measured.setdefault(report.nodeid, []).append(value)
+            if name == "wrong" and value is not None:
+                self.wrong[report.nodeid] = value
 
-    def of(self, test: str) -> tuple[str, str]:
+    def of(self, row: Row) -> tuple[str, str]:
         """The error and the limit as printed, the closest over the parameters of the test."""
+        test = row.test
         if any(n == test or n.startswith(test + "[") for n in self.failed):
             return "FAILS", ""  # and so does the exit status
         nodes = [n for n in self.passed if n == test or n.startswith(test + "[")]
         pairs = [pair for node in nodes for pair in self.measured.get(node, [])]
         if not nodes:
-            return self.known.get(test, ("not run", ""))
+            return self.known.get((row.entry, test), ("not run", ""))
         if not pairs:
             return "passed", ""
         error, limit = max(pairs, key=lambda p: p[0] / p[1] if p[1] > 0.0 else p[0])
-        return ("holds" if error <= 0.0 else f"{error:.0e}"), f"{limit:.0e}" if limit else "0"
+        more = [f"{self.wrong[n]:.0e}" for n in nodes if n in self.wrong]
+        said = f"{limit:.0e}" if limit else "0"
+        if more and row.entry.startswith("misprint"):
+            said += f"; {WRONG}{more[0]}"
+        return ("holds" if error <= 0.0 else f"{error:.0e}"), said
 
 
 def table(found: list[Row], collector: Collector) -> str:
@@ -126,7 +136,7 @@ def table(found: list[Row], collector: Collector) -> str:
         if row.entry not in said:
             title += f" {ENTRIES[row.entry]}"
         said.add(row.entry)
-        error, limit = collector.of(row.test)
+        error, limit = collector.of(row)
         words = (title, row.computed, row.against, error, limit, f"`{row.test}`")
         lines.append("| " + " | ".join(word.replace("|", "\\|") for word in words) + " |\n")
     return "".join(lines)
@@ -153,9 +163,13 @@ def main() -> int:
     os.environ["MFGPROX_EXAMPLES"] = str(examples)
     os.chdir(ROOT)
     kept = printed() if options.missing else []
-    known = {row["test"]: (row["error"], row["limit"]) for row in kept if row["error"] != "not run"}
+    known = {
+        (row["entry"], row["test"]): (row["error"], row["limit"])
+        for row in kept
+        if row["error"] not in ("not run", "FAILS")
+    }
     found, collector = rows(), Collector(known)
-    tests = sorted({row.test for row in found} - set(known))
+    tests = sorted({row.test for row in found if (row.entry, row.test) not in known})
     chosen = ["-q", "-m", "slow or not slow", *tests]
     code = pytest.main(chosen, plugins=[collector]) if tests else 0
     PAGE.write_text(page(found, collector, examples), encoding="utf-8")

@@ -22,11 +22,10 @@ from random_problems import (
     monotone_cost,
     numbers,
     rough,
+    solved,
 )
 
 from mfgprox.density import Gaussian, Mixture
-from mfgprox.problem import Problem
-from mfgprox.solvers import solve
 
 pytestmark = pytest.mark.compiled
 powers = st.sampled_from([1.5, 2.0, 3.0])
@@ -34,11 +33,6 @@ powers = st.sampled_from([1.5, 2.0, 3.0])
 
 def scheme(value):
     return 1e-4 + 1e-3 * abs(value)
-
-
-def solved(P, Q, epsilon, name="kl", p=2.0, solver="back-and-forth", grid=LINE):
-    problem = Problem(P, Q, epsilon=epsilon, grid=grid, p=p, f_divergence=name)
-    return solve(problem, solver, static=True)
 
 
 @pytest.mark.paper("Theorem 2.3", "D(P‖P), any f and p", "0")

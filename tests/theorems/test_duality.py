@@ -23,22 +23,17 @@ from random_problems import (
     mixtures,
     monotone_cost,
     numbers,
+    solved,
 )
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from mfgprox.problem import Problem
-from mfgprox.solvers import solve
 
 pytestmark = pytest.mark.compiled
 X, H = LINE.centers(0), LINE.cell_volume
 powers = st.sampled_from([1.5, 2.0, 3.0])
 T = np.concatenate([[0.0], np.geomspace(1e-8, 1e8, 4001)])
-
-
-def solved(P, Q, epsilon, name="kl", p=2.0, solver="back-and-forth", grid=LINE):
-    problem = Problem(P, Q, epsilon=epsilon, grid=grid, p=p, f_divergence=name)
-    return solve(problem, solver, static=True)
 
 
 def conjugate(name, s):

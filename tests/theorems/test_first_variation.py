@@ -16,8 +16,10 @@ from random_problems import (
     divergences,
     epsilons,
     examples,
+    heavy,
     mixtures,
     numbers,
+    solved,
 )
 from scipy.special import logsumexp
 
@@ -25,15 +27,9 @@ from mfgprox.density import Mixture, Uniform
 from mfgprox.grid import Grid
 from mfgprox.points import divergence_of_points, pairwise_cost
 from mfgprox.problem import Problem
-from mfgprox.solvers import solve
 
 pytestmark = pytest.mark.compiled
 X, H = LINE.centers(0), LINE.cell_volume
-
-
-def solved(P, Q, epsilon, name="kl", p=2.0, solver="back-and-forth", grid=LINE):
-    problem = Problem(P, Q, epsilon=epsilon, grid=grid, p=p, f_divergence=name)
-    return solve(problem, solver, static=True)
 
 
 @pytest.mark.paper(
@@ -42,7 +38,7 @@ def solved(P, Q, epsilon, name="kl", p=2.0, solver="back-and-forth", grid=LINE):
     "central differences of D, t = ±0.02: differentiable (Remark 4.2)",
 )
 @pytest.mark.paper("Remark 4.2", "∫ U₀ dρ, ρ ≪ P", "differences of D from both sides")
-@examples
+@heavy
 @given(
     P=mixtures(), other=mixtures(), Q=mixtures(), epsilon=epsilons, name=divergences,
     p=st.sampled_from([1.5, 2.0, 3.0]),
@@ -121,7 +117,7 @@ def test_singular_perturbations_of_densities(Q, epsilon, place, side):
 @pytest.mark.paper(
     "Theorem 4.1",
     "min_j C(x, y_j) − ψ_j at points x without mass (4.1), finite sets, any cost",
-    "one-sided quotients of certified D at t = 10⁻², 10⁻³",
+    "one-sided quotients of certified D at t = 10⁻³, 10⁻⁴",
 )
 @examples
 @given(seed=st.integers(0, 10**6), epsilon=epsilons, p=st.sampled_from([1.0, 1.5, 2.0, 3.0]))
@@ -130,12 +126,12 @@ def test_singular_perturbations_of_finite_sets(seed, epsilon, p):
     x, y = rng.normal(size=(5, 2)), rng.normal(size=(6, 2))
     cost = pairwise_cost(x, y, p)
     a, b = rng.dirichlet(np.full(4, 3.0)), rng.dirichlet(np.full(6, 3.0))
-    tight = {"rtol": 1e-9, "atol": 1e-12}
+    tight = {"rtol": 1e-10, "atol": 1e-12}
     here = divergence_of_points(cost[:4], epsilon, a, b, **tight)
     # In the gauge of the dual the constants of φ and ψ cancel against Σ a = 1.
     phi = (cost - here.psi).min(axis=1)
     slope = phi[4] - float(a @ phi[:4])
-    for t, curved in ((1e-2, 1e-1), (1e-3, 1e-2)):
+    for t, curved in ((1e-3, 1e-2), (1e-4, 1e-3)):
         weights = np.append((1.0 - t) * a, t)
         moved = divergence_of_points(cost, epsilon, weights, b, **tight)
         quotient = (moved.lower - here.upper) / t

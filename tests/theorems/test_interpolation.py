@@ -17,17 +17,10 @@ from random_problems import (
     mixtures,
     monotone_cost,
     numbers,
+    solved,
 )
 
-from mfgprox.problem import Problem
-from mfgprox.solvers import solve
-
 pytestmark = pytest.mark.compiled
-
-
-def solved(P, Q, epsilon, name="kl", p=2.0, solver="auto"):
-    problem = Problem(P, Q, epsilon=epsilon, grid=LINE, p=p, f_divergence=name)
-    return solve(problem, solver, static=True)
 
 
 @pytest.mark.paper("Theorem 2.8", "D/ε as ε ↘ 0: increasing, any f and p", "certified bounds")
@@ -38,8 +31,8 @@ def solved(P, Q, epsilon, name="kl", p=2.0, solver="auto"):
     p=st.sampled_from([1.5, 2.0, 3.0]),
 )  # fmt: skip
 def test_both_are_monotone_in_epsilon(P, Q, epsilon, factor, name, p):
-    low = solved(P, Q, epsilon, name, p, "back-and-forth")
-    high = solved(P, Q, factor * epsilon, name, p, "back-and-forth")
+    low = solved(P, Q, epsilon, name, p)
+    high = solved(P, Q, factor * epsilon, name, p)
     slack = 1e-6 * (1.0 + high.upper_bound)  # quadrature of the bounds
     within(low.lower_bound - high.upper_bound, slack)
     within(high.lower_bound / factor - low.upper_bound, slack)
@@ -52,7 +45,13 @@ def test_both_are_monotone_in_epsilon(P, Q, epsilon, factor, name, p):
 @given(P=mixtures(), Q=mixtures(), epsilon=epsilons, name=st.sampled_from(["kl", "hellinger"]))
 def test_the_derivative_in_epsilon_is_the_information_divergence(P, Q, epsilon, name):
     below, here, above = (
-        solved(P, Q, scale * epsilon, name, solver="back-and-forth") for scale in (0.9, 1.0, 1.1)
+        solved(
+            P,
+            Q,
+            scale * epsilon,
+            name,
+        )
+        for scale in (0.9, 1.0, 1.1)
     )
     central = (above.divergence - below.divergence) / (0.2 * epsilon)
     # 4e-3 of the curvature, which is at most 2 D_f/ε² ε² 1e-2; and errors of D of 1e-5.
@@ -111,12 +110,12 @@ def test_the_limit_of_large_epsilon(P, Q):
 def test_the_limits_for_every_divergence(P, Q, name, p, shift):
     (a, volume), (b, _) = fine(P), fine(Q)
     limit = monotone_cost(a, b, LINE, p)
-    far = solved(P, Q, 1e5, name, p, "back-and-forth").divergence
+    far = solved(P, Q, 1e5, name, p).divergence
     # Centres cost up to h²/6 more than densities, 1e-3.
     within(abs(far - limit), 2e-3 * (1.0 + limit))
     moved = type(P)(P.mean + shift, cov=P.cov)
     c, _ = fine(moved)
-    near = solved(P, moved, 1e-3, name, 2.0, "back-and-forth").divergence / 1e-3
+    near = solved(P, moved, 1e-3, name, 2.0).divergence / 1e-3
     exact = divergence_of(name, a, c, volume)
     # (ε/4) E|∇f′|² is 3e-4 f″(1)² shift²/0.35⁴ here: below a hundredth of D_f ~ shift²/0.35² f″/2.
     within(abs(near - exact), 2e-2 * exact + 5e-3)
