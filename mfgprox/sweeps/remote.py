@@ -25,6 +25,7 @@ from mfgprox.sweeps.values import SweepError
 ASK_SECONDS = 2.0
 """How often a chain on a cluster asks whether it is still wanted."""
 CONNECT_SECONDS = 10
+SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 OF_SUBMITIT = ("timeout_min", "mem_gb", "cpus_per_task", "gpus_per_node")
 """Options that submitit knows for every executor; others are those of Slurm."""
 
@@ -41,6 +42,12 @@ def run_on_dask(
         from distributed import Event as Signal
     except ImportError:
         raise SweepError(_missing("--scheduler", "distributed")) from None
+    scheme, given, _ = address.partition("://")
+    if given and scheme not in SCHEMES:
+        raise SweepError(
+            f"--scheduler: {address!r} must be HOST:PORT, or begin with one of "
+            f"{', '.join(f'{scheme}://' for scheme in SCHEMES)}"
+        )
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
