@@ -179,6 +179,27 @@ def test_trajectories_carry_P_to_R(cells):
             assert places[k, :, axis].std() == pytest.approx(spread, rel=0.15)
 
 
+@pytest.mark.parametrize("cells", [(40, 40), (14, 14, 14)], ids=str)
+def test_trajectories_of_a_JKO_flow(cells):
+    """A step that is far too long for an explicit method: from N(m, s²) towards Q, in closed form.
+
+    With U = |x|²/2 after the step, y + dt y = x: every place shrinks by 1 / (1 + dt).
+    """
+    dt, solution = 3.0, gaussian_solution(cells, 2)
+    at = solution.problem.grid.coordinates()
+    U = np.broadcast_to(sum(0.5 * x**2 for x in at), solution.problem.grid.shape)
+    flow = dataclasses.replace(
+        solution,
+        U=np.array([U] * 3),
+        rho=np.ones_like(solution.rho),
+        written_times=np.array([0.0, dt, 2 * dt]),
+        flow="jko",
+    )
+    places = trajectories(flow, [0, 1, 2])
+    assert np.allclose(places[1], places[0] / (1 + dt), atol=1e-12)
+    assert np.allclose(places[2], places[1] / (1 + dt), atol=1e-12)
+
+
 def test_a_flow_has_a_page_without_a_divergence():
     solution = gaussian_solution((20,))
     times = np.linspace(0.0, 3.0, 9)
@@ -217,6 +238,19 @@ def test_the_scripts_are_javascript(page, tmp_path):
     script = page[page.index('"use strict"') : page.rindex("</script>")]
     (tmp_path / "page.js").write_text(script)
     subprocess.run([node, "--check", tmp_path / "page.js"], check=True)
+
+
+@pytest.mark.slow
+def test_a_large_page_is_small_and_soon_written(tmp_path):
+    """256² cells and 33 levels; and as many of noise, which does not deflate."""
+    solution = gaussian_solution((256, 256), 32)
+    began = time.process_time()
+    path = write_report(solution, tmp_path / "page.html")
+    assert time.process_time() - began <= 15.0
+    assert path.stat().st_size <= 10_000_000
+    noise = np.random.default_rng(1).random(solution.rho.shape)
+    rough = dataclasses.replace(solution, rho=noise, U=noise)
+    assert write_report(rough, path).stat().st_size <= 10_000_000
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def report(solution: Solution) -> str:
         "case": _table(words.case_rows(solution)),
         "case_text": _details("The case file, as it was run", case),
         "sentences": _paragraphs(words.certificate_sentences(solution)),
-        "statement": _quote(solution.certificate.statement),
+        "statement": _quote("" if solution.flow else solution.certificate.statement),
         "values": _table(words.value_rows(solution)),
         "advice": _list("Advice", advice(solution)),
         "notes": _list("Notes", solution.notes),

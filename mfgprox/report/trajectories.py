@@ -1,8 +1,8 @@
 """Where particles of P go, for lines in a picture.
 
 A prox moves each particle on a straight line with the velocity v = -H'(∇U_0) that it starts with
-(Baptista et al., Proximal optimal transport divergences, (2.25)); a flow moves it along -∇U_t,
-level by level.
+(Baptista et al., Proximal optimal transport divergences, (2.25)); a gradient flow moves it along
+-∇U_t, level by level; a JKO flow by the optimal map of each of its steps.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from mfgprox.slopes import velocities
 from mfgprox.solution import Solution
 
 COUNT = {1: 24, 2: 140, 3: 110}
+NO_MASS = 1e-8
+"""Share of the largest density below which a cell is no target."""
 
 
 def trajectories(solution: Solution, levels: list[int]) -> np.ndarray:
@@ -74,18 +76,57 @@ def _straight(solution: Solution, starts: np.ndarray) -> np.ndarray:
 
 
 def _along_flow(solution: Solution, starts: np.ndarray) -> np.ndarray:
-    """Steps of Heun's method along the velocities of the levels."""
-    grid, times = solution.problem.grid, solution.times
+    grid = solution.problem.grid
     place = np.array([grid.centers(a)[starts[:, -1 - a]] for a in range(grid.dimension)]).T
-    places, here = [place], velocities(solution, 0)
-    for k, dt in enumerate(np.diff(times)):
-        there = velocities(solution, k + 1)
-        first = _at(here, place, grid)
-        second = _at(there, place + dt * first, grid)
-        place = place + 0.5 * dt * (first + second)
-        places.append(place)
-        here = there
+    step = _implicit if solution.flow == "jko" else _explicit
+    places = [place]
+    for k in range(len(solution.times) - 1):
+        places.append(step(solution, k, places[-1]))
     return np.array(places)
+
+
+def _explicit(solution: Solution, k: int, place: np.ndarray) -> np.ndarray:
+    """A step of Heun's method along -∇U_t."""
+    grid, dt = solution.problem.grid, solution.times[k + 1] - solution.times[k]
+    first = _at(velocities(solution, k), place, grid)
+    second = _at(velocities(solution, k + 1), place + dt * first, grid)
+    return place + 0.5 * dt * (first + second)
+
+
+def _implicit(solution: Solution, k: int, place: np.ndarray) -> np.ndarray:
+    """The map of a JKO step: y that minimises |x - y|^2 / (2 dt) + U(y), U after the step.
+
+    Over the cells that have mass then, and between them by a parabola along each axis.
+    """
+    grid, dt = solution.problem.grid, solution.times[k + 1] - solution.times[k]
+    U, rho = solution.U[k + 1], solution.rho[k + 1]
+    U = np.where(np.isfinite(U) & (rho > NO_MASS * rho.max()), U, np.inf)
+    cells = np.array(np.nonzero(np.isfinite(U)))
+    centres = np.array([grid.centers(a)[cells[-1 - a]] for a in range(grid.dimension)])
+    at_cells = U[tuple(cells)]
+    padded = np.pad(U, 1, constant_values=np.inf)
+    moved = []
+    for x in place:
+        found = int(np.argmin(((centres - x[:, None]) ** 2).sum(axis=0) / (2 * dt) + at_cells))
+        y = centres[:, found].copy()
+        for axis, width in enumerate(grid.spacing):
+            y[axis] += _vertex(padded, cells[:, found] + 1, axis, width, (x - y)[axis], dt)
+        moved.append(y)
+    return np.array(moved)
+
+
+def _vertex(
+    padded: np.ndarray, cell: np.ndarray, axis: int, width: float, ahead: float, dt: float
+) -> float:
+    """How far from the centre of the cell the parabola through three values has its minimum."""
+    beside = np.zeros(len(cell), int)
+    beside[-1 - axis] = 1
+    low, here, high = (padded[tuple(cell + i * beside)] for i in (-1, 0, 1))
+    if not np.isfinite([low, high]).all():
+        return 0.0
+    slope = (high - low) / (2 * width) - ahead / dt
+    bend = (high - 2 * here + low) / width**2 + 1 / dt
+    return float(np.clip(-slope / bend, -0.5 * width, 0.5 * width)) if bend > 0.0 else 0.0
 
 
 def _at(fields: list[np.ndarray], place: np.ndarray, grid: Grid) -> np.ndarray:
