@@ -115,9 +115,63 @@ ELSEWHERE = [
         "sequential quadratic programming on the plan",
     ),
     (
+        "(5.1)–(5.4)",
+        "tests/test_points.py::test_every_f_against_a_general_solver",
+        "D of two clouds, every f",
+        "a general convex solver",
+    ),
+    (
+        "section 5.4, (5.8)",
+        "tests/test_conditional.py::test_gaussians_have_the_closed_form_of_their_slices",
+        "D, R and the path of a flow in x only",
+        "the closed form of each slice",
+    ),
+    (
+        "section 5.4, (5.8)",
+        "tests/test_conditional.py::test_posteriors_of_a_bayesian_inverse_problem",
+        "posteriors by the flow, ε large, nonlinear forward model",
+        "the exact posteriors, total variation",
+    ),
+    (
+        "Figures 1, 2",
+        "tests/test_sweeps.py::test_limits_of_gaussians_on_the_line",
+        "the two limits that a sweep draws",
+        "KL and W₂² in closed form",
+    ),
+    (
         "Houdard et al.",
         "tests/solvers/test_semi_discrete_cloud.py::test_gradients_are_those_of_the_value",
         "∂D/∂y_j of a density and a cloud, KL and Pearson",
         "central differences of D in the points",
+    ),
+    (
+        "Houdard et al.",
+        "tests/test_points_kinks.py::test_masses_both_regularisations_have_a_gradient",
+        "slopes from both sides at a kink in the masses: plain, entropic, proximal",
+        "plain: ±4; the others: none",
+    ),
+    (
+        "Houdard et al.",
+        "tests/test_points_kinks.py::test_swap_closed_form_and_no_repair_by_the_divergence",
+        "D where the plan, not R, jumps: a kink that D keeps and entropy smooths",
+        "closed forms",
+    ),
+    (
+        "Bousquet et al.",
+        "tests/solvers/test_generator.py::test_fit_is_stationary_and_a_richer_generator_is_closer",
+        "a generator G(z) fitted to a density by penalised transport",
+        "the value at other parameters; the mean of P",
+    ),
+    (
+        "Gu et al.",
+        "tests/solvers/test_lipschitz.py::test_the_line_against_the_convex_program",
+        "D, R and |∇U_t| on the line",
+        "a convex program",
+    ),
+    (
+        "Gu et al.",
+        "tests/solvers/test_lipschitz.py::test_thin_supports_in_the_plane",
+        "Q on a circle and of three points: converges, |∇U₁| ≤ εL",
+        "the limit of the slope",
     ),
 ]
