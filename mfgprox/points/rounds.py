@@ -154,4 +154,5 @@ def _round(
             break
         if relative < THIN:
             at = thinned(at, a, NEXT_TO_NONE)
+    assert best is not None
     return at, best, step

@@ -1,8 +1,8 @@
-"""A semi-discrete problem by way of others with a weight epsilon at which Newton's method is at ease.
+"""A semi-discrete problem by way of others, whose epsilon is easier for Newton's method.
 
 For epsilon of the order of the mean squared distance between P and Q neither is R forced far from
 the cells that the points have at psi = 0, nor are masses pushed across gaps of P by potentials that
-nothing holds back. From there epsilon is changed by small factors, each potential starting the next.
+nothing holds back. From there epsilon changes by small factors, each potential starting the next.
 Source: Baptista et al., Proximal optimal transport divergences, (2.4); continuation in epsilon.
 """
 
