@@ -12,7 +12,7 @@ from mfgprox.solution import Solution
 from mfgprox.tolerance import Status
 
 CUT_OFF = 1e-6
-COARSE = 1.0
+COARSE = 1.5
 """Change of log R from cell to cell, where R has mass, above which a grid is called coarse."""
 WITH_MASS = 1e-2
 TORN_CELLS = 8.0
@@ -63,13 +63,14 @@ def _box(solution: Solution) -> list[str]:
 
 def _grid(solution: Solution) -> list[str]:
     """R is made by exp(U_1 / epsilon): a small epsilon makes it steep."""
-    problem, R = solution.problem, solution.R
+    problem = solution.problem
     if not problem.smooth:
         return []
-    change = _steepest(R)
+    change = _steepest(solution.R)
     if change <= COARSE:
         return []
-    finer = _listed(math.ceil(n * min(change / (0.5 * COARSE), 8.0)) for n in problem.grid.cells)
+    factor = _width(change) / _width(0.5 * COARSE)
+    finer = _listed(math.ceil(n * factor) for n in problem.grid.cells)
     return [
         f"the grid is coarse for epsilon = {problem.epsilon:g}: R changes by a factor of "
         f"{math.exp(min(change, 50.0)):.2g} between neighbouring cells where it has mass; "
@@ -78,8 +79,7 @@ def _grid(solution: Solution) -> list[str]:
 
 
 def _steepest(R: np.ndarray) -> float:
-    """Largest change of log R between neighbouring cells that both have mass, or from one that is
-    the whole of a peak."""
+    """Largest change of log R from a cell that has mass to its neighbour."""
     log_R = np.log(np.maximum(R, 1e-300 * R.max()) / R.max())
     mass = WITH_MASS * R.max() <= R
     steepest = 0.0
@@ -87,10 +87,13 @@ def _steepest(R: np.ndarray) -> float:
         n = R.shape[axis]
         first, second = (np.take(mass, range(i, n - 1 + i), axis) for i in (0, 1))
         change = np.abs(np.diff(log_R, axis=axis))
-        steepest = max(steepest, float(change[first & second].max(initial=0.0)))
-        if n > 1 and not (first & second).any():
-            steepest = max(steepest, float(change[first | second].max(initial=0.0)))
+        steepest = max(steepest, float(change[first | second].max(initial=0.0)))
     return steepest
+
+
+def _width(change: float) -> float:
+    """Width of a cell, in standard deviations, over which a Gaussian changes by that from 3 on."""
+    return math.sqrt(9.0 + 2.0 * change) - 3.0
 
 
 def _map(solution: Solution) -> list[str]:
