@@ -10,6 +10,7 @@ from mfgprox.case.memory import method_of, time_levels
 
 if TYPE_CHECKING:
     from mfgprox.case import Case
+    from mfgprox.case.schema import CaseSettings
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ SECONDS = {
     "fictitious-play": Seconds((1.5e-5, 1.5e-5, 1e-4), (5e-7, 2e-7, 2e-6)),
 }
 START = 0.05
+SLICE = 0.15
+"""Of a problem with transport along one of its axes only, on a line of 100 to 200 cells."""
 OTHER_EXPONENT = 3.0
 """A cost exponent other than 2 needs a root find in every cell."""
 
@@ -42,4 +45,13 @@ def estimate_seconds(case: Case) -> float:
     cells, dimension = math.prod(settings.grid.cells), len(settings.grid.cells)
     rate = SECONDS[method_of(settings)]
     each = rate.space[dimension - 1] + rate.in_time[dimension - 1] * time_levels(settings)
+    if settings.transport is not None and len(settings.transport.axes) < dimension:
+        return START + SLICE * _slices(settings)
     return START + (1.0 if settings.p == 2.0 else OTHER_EXPONENT) * each * cells
+
+
+def _slices(settings: CaseSettings) -> float:
+    """How many lines, counting a slice of more axes as those that it has, along its first one."""
+    assert settings.transport is not None
+    cells, axes = settings.grid.cells, settings.transport.axes
+    return math.prod(cells) / cells["xyz".index(axes[0])]

@@ -1,6 +1,7 @@
 """Transport along some axes only: closed forms, direct minimality, the joint problem."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,7 +130,9 @@ def test_no_other_density_with_the_marginal_of_P_is_better(f):
         assert value(other) > best
 
 
-@pytest.mark.parametrize("f", ["kl", "hellinger", "jensen-shannon"])
+@pytest.mark.parametrize(
+    "f", ["kl", pytest.param("hellinger", marks=pytest.mark.slow), "jensen-shannon"]
+)
 def test_first_variation_tells_what_mass_in_other_slices_costs(f):
     """Theorem 4.1 where the marginal of P changes too: no constant is free from slice to slice."""
     grid = Grid((-5.0, -4.0), (5.0, 4.0), (48, 12), 1)
@@ -326,3 +329,11 @@ def test_jko_within_slices_is_of_first_order_against_ornstein_uhlenbeck():
         mean = (rho * problem.grid.centers(0)).sum(axis=1) / rho.sum(axis=1)
         errors.append(np.abs(mean - (m2 + (m1 - m2) * np.exp(-0.4 / v2)))[2:7].max())
     assert np.log2(errors[0] / errors[1]) == pytest.approx(1.0, abs=0.15)
+
+
+def test_the_example_of_the_page_runs():
+    page = (Path(__file__).parent.parent / "docs" / "conditional.md").read_text(encoding="utf-8")
+    names: dict = {}
+    exec(page.split("```python\n")[1].split("```")[0], names)
+    distance = 0.5 * np.abs(names["flow"] - names["posterior"]).sum(axis=1)
+    assert distance.max() == pytest.approx(1e-3, rel=0.5)
