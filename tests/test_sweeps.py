@@ -3,6 +3,7 @@
 import csv
 import math
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -408,3 +409,21 @@ def test_no_checkpoint_is_made_after_the_last_step():
     solution = mfgprox.solve(problem, **keep)
     assert solution.converged
     assert made == list(range(1, solution.iterations))
+
+
+def test_the_example_of_the_documentation_runs(capsys, tmp_path):
+    page = (Path(__file__).parent.parent / "docs" / "sweeps.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    exec(compile(block, "sweeps.md", "exec"), {})
+    assert "converged" in capsys.readouterr().out
+    assert (tmp_path / "interpolation.png").exists()
+
+
+def test_the_commands_of_the_documentation_are_accepted():
+    page = (Path(__file__).parent.parent / "docs" / "sweeps.md").read_text()
+    calls = re.findall(r"^    mfgprox (sweep figure\S.*)$", page, re.M)
+    assert len(calls) == 3
+    for call in calls:
+        result = CliRunner().invoke(cli.app, [*call.split(), "--set", "nonsense=1"])
+        assert result.exit_code == Exit.BAD_INPUT
+        assert "nonsense" in result.stderr

@@ -91,7 +91,7 @@ def _titled(
     """At most SHOWN members, spread evenly over the sweep, its ends included."""
     wanted = np.linspace(0, len(found) - 1, min(SHOWN, len(found))).round().astype(int)
     return [
-        (rf"$R$, $\varepsilon = {found[k][0]:g}$", project(found[k][1], problem.grid, plane))
+        (rf"$R$, $\varepsilon = {found[k][0]:.3g}$", project(found[k][1], problem.grid, plane))
         for k in wanted
     ]
 
