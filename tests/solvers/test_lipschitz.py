@@ -12,6 +12,10 @@ from mfgprox.exact import exact_answer
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solvers import SOLVERS, Unsuitable, solve
+from mfgprox.solvers.back_and_forth import BackAndForth
+from mfgprox.solvers.iterate import Interrupted, iterate
+from mfgprox.tolerance import Tolerance
+from mfgprox.tree import put_together, take_apart
 
 pytestmark = pytest.mark.compiled
 
@@ -188,6 +192,31 @@ def test_results_know_their_divergence_when_they_are_read_again(tmp_path, f):
     np.testing.assert_array_equal(again.U[-1], found.U[-1])
     np.testing.assert_array_equal(again.R, found.R)
     assert again.upper_bound == found.upper_bound
+
+
+def test_resumed_in_the_midst_of_the_stages_it_ends_in_the_same_bits():
+    given, tolerance, saved, steps = in_the_plane(CIRCLE, 2.0, cells=16), Tolerance(), [], []
+    whole = iterate(BackAndForth(), given, tolerance, static=True)
+    with pytest.raises(Interrupted):
+        iterate(
+            BackAndForth(), given, tolerance, static=True, callback=steps.append,
+            interrupted=lambda: len(steps) == whole.iterations - 2,
+            checkpoint=lambda progress: saved.append(take_apart(progress)),
+        )  # fmt: skip
+    progress = put_together(*saved[-1])
+    assert progress.state.cooled > 0
+    again = iterate(BackAndForth(), given, tolerance, static=True, progress=progress)
+    np.testing.assert_array_equal(whole.U, again.U)
+    np.testing.assert_array_equal(whole.R, again.R)
+    assert whole.dual_value == again.dual_value and whole.iterations == again.iterations
+
+
+def test_a_start_is_taken():
+    problem = in_the_plane(CIRCLE, 2.0)
+    cold = solve(problem, static=True)
+    warm = solve(in_the_plane(CIRCLE, 2.2), static=True, start=cold)
+    assert warm.converged and warm.iterations < cold.iterations
+    assert warm.divergence > cold.divergence
 
 
 @pytest.mark.slow
