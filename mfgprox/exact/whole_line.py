@@ -73,9 +73,10 @@ def answer(problem: Problem) -> ExactAnswer | None:
 
 def _by_interior_point(problem: Problem) -> ExactAnswer | None:
     P, Q = (distribution(density, problem.grid) for density in problem.densities)
-    f, constant = problem.divergence, math.inf
-    if isinstance(f, Lipschitz):
-        f, constant = f.base, f.constant
+    whole = problem.divergence
+    f, constant = (
+        (whole.base, whole.constant) if isinstance(whole, Lipschitz) else (whole, math.inf)
+    )
     try:
         found = interior_line.solve(
             P, Q, epsilon=problem.epsilon, p=problem.p, divergence=f, lipschitz=constant
