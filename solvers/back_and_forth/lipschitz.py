@@ -18,7 +18,7 @@ from mfgprox.problem import Problem
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.back_and_forth.lattice import Lattice
 from mfgprox.solvers.back_and_forth.plan import Plan
-from mfgprox.solvers.back_and_forth.result import STATEMENT, closing_notes
+from mfgprox.solvers.back_and_forth.result import closing_notes
 from mfgprox.solvers.back_and_forth.state import BackAndForthState
 from mfgprox.solvers.iterate import Unsuitable
 from mfgprox.tolerance import Status
@@ -27,6 +27,9 @@ WITHOUT_BLUR = (
     "of the lattice problem between atoms of P and S at the cell centres, at the cost of going "
     "there by way of R: dual_value is that of a potential, primal_value that of a plan, with the S "
     "which it makes of P"
+)
+WITH_BLUR = (
+    f"{WITHOUT_BLUR}; every atom is blurred over a cell at most, at the price of its entropy"
 )
 
 PIECES = 4
@@ -89,7 +92,7 @@ def regularised(
         certificate=Certificate(
             *(sharp if tight else blurred),
             upper_bound=upper_bound(problem, cost, S / grid.cell_volume, U_0),
-            statement=WITHOUT_BLUR if tight else STATEMENT,
+            statement=WITHOUT_BLUR if tight or blurred[1] != plan.dual else WITH_BLUR,
         ),
         divergence=max(value, 0.0),
         divergence_error=0.5 * abs(sharp[0] - sharp[1]) if finished else np.inf,
