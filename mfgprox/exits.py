@@ -33,7 +33,7 @@ class CannotWrite(OSError):
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """" (did you mean "…"?)", or nothing where no name is close."""
+    """ " (did you mean "…"?)", or nothing where no name is close."""
     close = difflib.get_close_matches(word[:50].lower(), list(names), 1)
     return f' (did you mean "{close[0]}"?)' if close else ""
 
