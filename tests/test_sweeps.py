@@ -20,7 +20,7 @@ from mfgprox.sweeps.plan import Recipe, chains, member
 from mfgprox.sweeps.rows import row_of
 from mfgprox.sweeps.values import distinct, file_name, parse_values
 
-SMALL = ["grid.cells=[48]", "grid.time_steps=8"]
+SMALL = ["grid.cells=[32]", "grid.time_steps=4"]
 SETS = [word for override in SMALL for word in ("--set", override)]
 EPSILONS, PS = [0.3, 1.0, 4.0], [2.0, 3.0]
 VALUES = ["--epsilon", "0.3,1,4", "--p", "2,3"]
@@ -99,7 +99,14 @@ def test_chains_go_up_in_epsilon_and_are_cut_where_asked(tmp_path):
     assert [chain.epsilons for chain in cut] == [(0.3, 1.0), (4.0,)]
 
 
-@pytest.mark.parametrize("name", shipped.names())
+QUICK = ("gaussian_1d", "image_letters_2d")
+"""Shipped cases whose data are made in no time."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in shipped.names()],
+)
 def test_every_shipped_problem_travels(name):
     problem = mfgprox.load_case(name, ["grid.time_steps=2"])
     copy = pickle.loads(pickle.dumps(Recipe.of(problem))).problem()
@@ -139,6 +146,7 @@ def test_what_is_finished_is_not_solved_again_and_the_rest_gets_the_same_bits(tm
     assert all(path.stat().st_mtime_ns == before for path, before in times.items())
 
 
+@pytest.mark.slow
 def test_a_case_reached_through_other_neighbours_is_solved_again(tmp_path):
     problem, events = small("mixtures_1d", "solver.method=primal-dual"), []
     sweep(problem, [0.3, 4.0], directory=tmp_path)
@@ -148,10 +156,15 @@ def test_a_case_reached_through_other_neighbours_is_solved_again(tmp_path):
     assert extended == write(sweep(problem, EPSILONS, directory=tmp_path / "fresh"))
 
 
+@pytest.mark.slow
 def test_neighbours_are_what_a_case_starts_from(tmp_path):
-    problem = small("mixtures_1d", "solver.method=primal-dual", "solver.rtol=1e-6")
+    overrides = ["grid.cells=[48]", "grid.time_steps=8"]  # coarser ones do not reach this gap
+    overrides += ["solver.method=primal-dual", "solver.rtol=1e-6"]
+    problem = mfgprox.load_case("mixtures_1d", overrides)
     warm = sweep(problem, [0.9, 1.0], directory=tmp_path / "warm")
     cold = sweep(problem, [0.9, 1.0], directory=tmp_path / "cold", longest=1)
+    assert warm.converged
+    assert cold.converged
     assert warm.rows[0] == cold.rows[0]
     assert warm.rows[1].iterations < cold.rows[1].iterations
     assert abs(warm.rows[1].divergence / cold.rows[1].divergence - 1.0) < 1e-5
@@ -238,6 +251,7 @@ def test_the_command_writes_results_a_table_and_figures(tmp_path):
     assert {p.name: p.read_bytes() for p in Path("out").iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["svg", "pdf"])
 def test_figures_of_two_axes_in_other_formats(suffix):
     arguments = ["gaussian_2d", "--set", "grid.cells=[24,24]", "--static", "--epsilon", "0.5,5"]
@@ -340,6 +354,7 @@ def test_the_transport_limit_for_other_exponents():
         assert found.transport == pytest.approx(exact, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_limits_of_gaussians_in_the_plane_and_how_they_are_extrapolated():
     problem = mfgprox.load_case("figure2_gaussians_2d", ["grid.cells=[64,64]"])
     S1, S2 = np.array([[0.25, 0.10], [0.10, 0.25]]), np.array([[0.35, -0.20], [-0.20, 0.35]])
@@ -411,6 +426,7 @@ def test_no_checkpoint_is_made_after_the_last_step():
     assert made == list(range(1, solution.iterations))
 
 
+@pytest.mark.slow
 def test_the_example_of_the_documentation_runs(capsys, tmp_path):
     page = (Path(__file__).parent.parent / "docs" / "sweeps.md").read_text()
     (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
