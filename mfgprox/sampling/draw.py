@@ -85,11 +85,6 @@ def _checked(
     solution: Solution, n: int, seed: int, times: Sequence[float], method: str
 ) -> np.ndarray:
     _require_count(n, seed)
-    if solution.problem.split is not None:
-        raise SamplingError(
-            "samples need transport along all axes; the problem has it along "
-            f"{', '.join(solution.problem.transport_axes)} only"
-        )
     levels = np.atleast_1d(np.asarray(times, float))
     if levels.ndim != 1 or not levels.size or not ((levels >= 0.0) & (levels <= 1.0)).all():
         raise SamplingError(f"times must be numbers from 0 to 1; got {times}")
