@@ -91,7 +91,9 @@ class SemiDiscrete:
             state.steps += 1
             little = new.dual - at.dual <= 1e-3 * TARGET * abs(at.dual) + tolerance.atol
             state.slow = state.slow + 1 if little and new.gap > SLOW * at.gap else 0
-            stuck = length == 0.0 or state.slow >= PATIENCE or state.steps >= self.most_steps
+            # Without a step empty cells may still have been raised, and the next one has a length.
+            stuck = length == 0.0 and little
+            stuck = stuck or state.slow >= PATIENCE or state.steps >= self.most_steps
             at = new
             state.take(at)
         finished = stuck or _small(at, tolerance)
