@@ -31,10 +31,6 @@ Threads = Annotated[
 ]
 
 
-cli_sample.register(app)
-cli_sweep.register(app)
-
-
 @app.command()
 def run(
     case: CaseArgument,
@@ -216,6 +212,10 @@ def flow(
         return run_flow(case, kind, tau, steps, output, chosen, quiet)
 
     raise typer.Exit(guarded(command))
+
+
+cli_sample.register(app)
+cli_sweep.register(app)
 
 
 register_extras(app)
