@@ -69,6 +69,8 @@ def continuous_bounds(
     crossed = found.least > found.most
     found = found.consistent()
     # psi = 0 proves D >= 0 without any sum.
+    if found.most < 0.0:
+        found = replace(found, upper_error=-found.upper)
     lower = max(found.least, 0.0)
     scale = max(lower, found.lower_error, *([found.most, found.upper_error] if upper else []))
     errors = [e / scale if scale > 0.0 else 0.0 for e in (found.lower_error, found.upper_error)]

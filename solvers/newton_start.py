@@ -66,7 +66,7 @@ def quadratic_start(problem: Problem, epsilon: float) -> Quadratic:
     unroot = (axes / np.sqrt(scale)) @ axes.T
     mu, axes = np.linalg.eigh(unroot @ (inverse + pull) @ unroot)
     # sqrt(1/eps² + mu) - 1/eps without the cancellation.
-    y = mu / (1.0 / epsilon + np.sqrt(1.0 / epsilon**2 + mu))
+    y = mu / (1.0 / epsilon + np.hypot(1.0 / epsilon, np.sqrt(mu)))
     K = root @ (axes * y) @ axes.T @ root
     H = 2.0 * (np.eye(d) - 0.5 * (K + K.T))
     precision = inverse + H / epsilon

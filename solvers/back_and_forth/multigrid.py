@@ -125,6 +125,8 @@ def _largest_eigenvalue(A: Laplacian | sparse.csr_matrix, inverse: np.ndarray) -
     return SAFETY * found
 
 
+# What overflows ends the iterations, or the solve: who asked looks at the slope of the step.
+@np.errstate(over="ignore", invalid="ignore")
 def solved(
     A: Laplacian, right: np.ndarray, cycle: Multigrid, tolerance: float, most: int
 ) -> tuple[np.ndarray, int]:

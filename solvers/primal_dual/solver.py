@@ -17,7 +17,7 @@ from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import Record
 from mfgprox.solvers.primal_dual import judge
-from mfgprox.solvers.primal_dual.certificate import certify
+from mfgprox.solvers.primal_dual.certificate import at_rest, certify
 from mfgprox.solvers.primal_dual.discretisation import Discretisation
 from mfgprox.solvers.primal_dual.iteration import Steps, advance, reweight
 from mfgprox.solvers.primal_dual.result import Outcome, assemble
@@ -141,5 +141,8 @@ class PrimalDual:
             refine(problem, state, self.steps)
         d = present(problem, state)
         if state.upper is None or state.lower is None:
-            certify(d, state, self.steps)
+            try:
+                certify(d, state, self.steps)
+            except FloatingPointError:  # the iterate is lost too
+                state.upper, state.lower = at_rest(d)
         return assemble(d, state, Outcome(self.name, status, iterations, history))

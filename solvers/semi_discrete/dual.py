@@ -112,4 +112,6 @@ def _slope(f: Divergence, R: np.ndarray, log_b: np.ndarray) -> np.ndarray:
     t = np.divide(R, b, out=np.zeros(R.size), where=b > 0.0)
     if law.kind == JENSEN_SHANNON:
         return 2.0 * R * (1.0 + t)
-    return np.where(t > 0.0, b * np.maximum(t, 1e-300) ** (2.0 - law.alpha) / law.scale, 0.0)
+    with np.errstate(over="ignore"):  # inf: what no step moves
+        power = np.maximum(t, 1e-300) ** (2.0 - law.alpha)
+    return np.where(t > 0.0, b * power / law.scale, 0.0)
