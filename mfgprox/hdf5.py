@@ -66,7 +66,7 @@ def reading(path: str | Path, error: type[HDF5Error]) -> Iterator[h5py.File]:
             raise error(f"{path}: not a file")
         if not h5py.is_hdf5(path):
             raise error(f"{path}: not an HDF5 file, or cut off at its beginning")
-        with h5py.File(path, "r", locking=False) as file:
+        with _opened(path) as file:
             yield file
     except HDF5Error as problem:
         text = str(problem)
@@ -76,6 +76,16 @@ def reading(path: str | Path, error: type[HDF5Error]) -> Iterator[h5py.File]:
     except Exception as problem:
         reason = " ".join(str(problem).split())[:200] or type(problem).__name__
         raise error(f"{path}: damaged or not readable ({reason})") from problem
+
+
+def _opened(path: Path) -> h5py.File:
+    """Without a lock; as another reader in this process (xarray, say) has it open, if one does."""
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as problem:
+        if "locking flag" not in str(problem):
+            raise
+        return h5py.File(path, "r")
 
 
 def write_text(target: h5py.HLObject, name: str, text: str) -> None:

@@ -102,6 +102,15 @@ def test_what_is_no_image(tmp_path):
         Image.read(tmp_path / "bomb.png")
 
 
+def test_paths_may_be_text(tmp_path):
+    path, grid = str(tmp_path / "file.npy"), Grid((0, 0), (1, 1), (2, 2))
+    np.save(path, np.ones((2, 2)))
+    assert Samples.read(path, axes=2).points.shape == (2, 2)
+    assert ArrayDensity.read(path, grid).log_density(grid).shape == (2, 2)
+    Pillow.new("L", (2, 2)).save(tmp_path / "file.png")
+    assert Image.read(str(tmp_path / "file.png")).values.shape == (2, 2)
+
+
 def test_image_needs_a_plane():
     with pytest.raises(DensityError, match="axes"):
         sample(Image(np.ones((2, 2))), Grid((0.0,), (1.0,), (4,)))

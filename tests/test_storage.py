@@ -515,3 +515,9 @@ def test_storage_module_is_light():
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
     assert storage.FORMAT == "mfgprox result"
+
+
+def test_a_file_that_xarray_has_open_is_read_all_the_same(tmp_path):
+    path = save(gaussian_solution((32,)), tmp_path / "out.h5")
+    with xarray.open_dataset(path, engine="h5netcdf") as data:
+        assert np.array_equal(load(path).R, data.R)

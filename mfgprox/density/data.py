@@ -36,7 +36,7 @@ class ArrayDensity:
         self.values, self.grid = values, grid
 
     @classmethod
-    def read(cls, path: Path, grid: Grid, dataset: str | None = None) -> ArrayDensity:
+    def read(cls, path: str | Path, grid: Grid, dataset: str | None = None) -> ArrayDensity:
         """From .npy, .npz (`dataset`, unless it holds one array) or .h5 (`dataset`).
 
         Raises DensityError for what cannot be read, besides the reasons above.

@@ -9,11 +9,12 @@ from mfgprox.density.base import DensityError
 MAX_FILE = 4 * 2**30
 
 
-def regular_file(path: Path) -> Path:
+def regular_file(path: str | Path) -> Path:
     """The path, if it is a file of a sane size; never a device or a pipe that would not end.
 
     Raises DensityError.
     """
+    path = Path(path)
     try:
         if not path.exists():
             raise DensityError("the file does not exist")

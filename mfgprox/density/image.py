@@ -35,7 +35,7 @@ class Image:
         self.values = weights[::-1]
 
     @classmethod
-    def read(cls, path: Path, mass: str = "dark") -> Image:
+    def read(cls, path: str | Path, mass: str = "dark") -> Image:
         """mass = "dark": black weighs 1 and white 0; "light": the reverse; opacity multiplies.
 
         Raises DensityError for what is no readable image.

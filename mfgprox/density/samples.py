@@ -42,7 +42,7 @@ class Samples:
         self.points, self.bandwidth = points, float(bandwidth)
 
     @classmethod
-    def read(cls, path: Path, axes: int, bandwidth: float = 0.0) -> Samples:
+    def read(cls, path: str | Path, axes: int, bandwidth: float = 0.0) -> Samples:
         """From .npy, (many, axes), or from text as `points_text` says.
 
         Raises DensityError for what cannot be read or has another number of columns than `axes`.
