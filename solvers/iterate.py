@@ -140,6 +140,9 @@ def iterate(
         progress = Progress(solver.init(problem, start, tolerance), [])
     saved_at = time.monotonic()
     status = None
+    if progress.iterations >= tolerance.max_iterations:
+        # A run that ended between its last checkpoint and its result: one step more is too many.
+        status = Status.ITERATION_LIMIT
     while status is None:
         try:
             record = solver.step(problem, progress.state, tolerance)

@@ -1,0 +1,158 @@
+"""Runs killed at random moments: `python tests/reliability/kills.py --count 100 [NAME …]`.
+
+Each run of RUNS is done once to its end; then again and again, killed with SIGKILL after a random
+part of that time. Whatever is left must open, and after `--resume` the directory holds the result
+alone, equal to that of the whole run to the last bit. Runs are forks of one process that has the
+package loaded, so that most moments lie within the solve.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ |= {"NUMBA_NUM_THREADS": "1", "MFGPROX_CHECKPOINT_SECONDS": "0.02"}
+
+from mfgprox import checkpoint, load, load_flow
+from mfgprox.info import describe
+from mfgprox.run import RunOptions, run
+from mfgprox.run_flow import run_flow
+from mfgprox.solvers import SOLVERS, make_solver
+
+LINE = ("gaussian_1d", "grid.cells=[192]", "grid.time_steps=16")
+PLANE = ("gaussian_2d", "grid.cells=[40,40]", "grid.time_steps=8")
+ROUGH = ("mixtures_1d", "grid.cells=[192]", "grid.time_steps=8")
+RING = ("ring_2d", "grid.cells=[40,40]", "grid.time_steps=8")
+SLICES = ("bayesian_inverse_2d", "grid.cells=[40,40]", "grid.time_steps=8")
+CIRCLE = ("lipschitz_circle_2d", "grid.cells=[32,32]", "grid.time_steps=8")
+SHORT = ("solver.max_iterations=150", "solver.rtol=1e-9")
+RUNS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "auto 1-D": ("auto", ROUGH),
+    "auto 2-D": ("auto", RING),
+    "newton 1-D": ("newton", LINE),
+    "newton 2-D": ("newton", PLANE),
+    "semi-discrete 1-D": ("semi-discrete", ROUGH),
+    "semi-discrete 2-D": ("semi-discrete", RING),
+    "back-and-forth 1-D": ("back-and-forth", ROUGH),
+    "back-and-forth 2-D": ("back-and-forth", RING),
+    "primal-dual 1-D": ("primal-dual", (*LINE, *SHORT)),
+    "primal-dual 2-D": ("primal-dual", (*PLANE, *SHORT)),
+    "fictitious-play 1-D": ("fictitious-play", LINE),
+    "fictitious-play 2-D": ("fictitious-play", PLANE),
+    "conditional 2-D": ("auto", SLICES),
+    "lipschitz 2-D": ("back-and-forth", CIRCLE),
+    "jko 1-D": ("jko", LINE),
+    "jko 2-D": ("jko", PLANE),
+    "gradient 1-D": ("gradient", LINE),
+}
+FLOWS = ("jko", "gradient")
+STEPS = 6
+LATE = 300.0
+
+
+def begin(method: str, case: tuple[str, ...], folder: Path, resume: bool = False) -> int:
+    """A fork that does the run; its process."""
+    child = os.fork()
+    if child:
+        return child
+    status = 70
+    try:
+        os.chdir(folder)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        name, *overrides = case
+        if method in FLOWS:
+            status = run_flow(
+                name, method, 0.05, STEPS, Path("out.h5"), tuple(overrides), quiet=True
+            )
+        else:
+            status = run(
+                RunOptions(
+                    name, Path("out.h5"), method, tuple(overrides), False, resume, quiet=True
+                )
+            )
+    finally:
+        os._exit(int(status))
+
+
+def finish(method: str, case: tuple[str, ...], folder: Path, resume: bool = False) -> int:
+    status = os.waitstatus_to_exitcode(os.waitpid(begin(method, case, folder, resume), 0)[1])
+    assert status in (0, 3), f"{method} {case} ended with {status}"
+    return status
+
+
+def opens(path: Path, flow: bool) -> None:
+    """Raise where a file that a killed run has left cannot be read."""
+    if path.name == "out.checkpoint.h5":
+        assert "unfinished" in describe(path)
+    elif path.name == "out.h5":
+        (load_flow if flow else load)(path)
+    else:
+        assert path.suffix == ".h5" and ".tmp" in path.name, f"a stray {path.name}"
+
+
+def kill_and_resume(name: str, count: int, seed: int) -> dict[str, int]:
+    """How many were killed, and of these left a checkpoint, or had already written the result."""
+    method, case = RUNS[name]
+    flow = method in FLOWS
+    rng = random.Random(f"{name} {seed}")
+    seen = {"killed": 0, "checkpoint": 0, "written": 0, "temporary": 0}
+    with tempfile.TemporaryDirectory() as folder:
+        whole, part = Path(folder, "whole"), Path(folder, "part")
+        whole.mkdir()
+        finish(method, case, whole)  # kernels are compiled
+        began = time.monotonic()
+        expected_status = finish(method, case, whole)
+        seconds = time.monotonic() - began
+        wanted = (whole / "out.h5").read_bytes()
+        while seen["killed"] < count:
+            part.mkdir()
+            child = begin(method, case, part)
+            time.sleep(seconds * rng.uniform(0.02, 1.0))
+            os.kill(child, signal.SIGKILL)
+            if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL:
+                seen["killed"] += 1
+            else:
+                seconds *= 0.95
+            left = sorted(path.name for path in part.iterdir())
+            seen["checkpoint"] += "out.checkpoint.h5" in left
+            seen["written"] += "out.h5" in left
+            seen["temporary"] += any(".tmp" in found for found in left)
+            for found in left:
+                opens(part / found, flow)
+            assert finish(method, case, part, resume=True) == expected_status, name
+            assert (part / "out.h5").read_bytes() == wanted, f"{name}: other bits after --resume"
+            stray = sorted(path.name for path in part.iterdir() if path.name != "out.h5")
+            if expected_status != 0:  # a limit leaves its checkpoint, to go on from
+                stray = [found for found in stray if found != "out.checkpoint.h5"]
+            assert not stray, f"{name}: {stray} left over"
+            for path in part.iterdir():
+                path.unlink()
+            part.rmdir()
+    return seen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="kills.py", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of the runs; default: all")
+    parser.add_argument("--count", type=int, default=100, help="kills of each run")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    for name in SOLVERS:
+        make_solver(name)  # loads its modules before the forks
+    assert checkpoint.path_for("out.h5").name == "out.checkpoint.h5"
+    print("| run | killed | left a checkpoint | left the result | left a temporary file |")
+    print("|---|---|---|---|---|")
+    for name in given.names or RUNS:
+        seen = kill_and_resume(name, given.count, given.seed)
+        print(f"| {name} | {' | '.join(map(str, seen.values()))} |", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""Where nothing can be written: exit 4, one line, the old file untouched; every command."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mfgprox import atomic, cli, load
+from mfgprox.exits import Exit
+
+SMALL = ["--set", "grid.cells=[24]", "--set", "grid.time_steps=2", "-q"]
+# Command, its arguments before -o, and the suffix of what it writes.
+COMMANDS = {
+    "run": (["run", "gaussian_1d", *SMALL], ".h5"),
+    "flow": (["flow", "gaussian_1d", "--steps", "2", *SMALL], ".h5"),
+    "particles": (
+        ["flow", "gaussian_1d", "--kind", "particles", "--steps", "1", "-n", "20", *SMALL],
+        ".npy",
+    ),
+    "sample": (["sample", "made.h5", "-n", "20", "-q"], ".npy"),
+    "report": (["report", "made.h5"], ".html"),
+    "plot": (["plot", "made.h5"], ".png"),
+    "animate": (["animate", "made.h5"], ".gif"),
+    "export csv": (["export", "made.h5", "--to", "csv"], ".csv"),
+    "export npz": (["export", "made.h5", "--to", "npz"], ".npz"),
+    "export vtk": (["export", "made.h5", "--to", "vtk"], ".pvd"),
+    "new": (["new", "gaussian", "--force"], ".toml"),
+}
+SLOW = ("animate", "plot", "report", "particles", "flow")
+ALL = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in COMMANDS]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    path = tmp_path_factory.mktemp("made") / "made.h5"
+    assert invoke("run", "gaussian_1d", *SMALL, "-o", path).exit_code == Exit.OK
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch, made):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(made, "made.h5")
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
+
+
+def refused(result) -> str:
+    """The one line of a command that cannot write."""
+    assert result.exit_code == Exit.CANNOT_WRITE, (result.exit_code, result.output)
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("mfgprox: cannot write "), lines
+    return lines[0]
+
+
+def temporary_files(folder=Path()):
+    return [path.name for path in folder.iterdir() if ".tmp" in path.name]
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", ALL)
+def test_the_output_is_a_directory_or_its_directory_is_missing(name):
+    words, suffix = COMMANDS[name]
+    Path(f"taken{suffix}").mkdir()
+    assert "is a directory" in refused(invoke(*words, "-o", f"taken{suffix}"))
+    assert "does not exist" in refused(invoke(*words, "-o", f"missing/out{suffix}"))
+    Path("file").touch()
+    refused(invoke(*words, "-o", f"file/out{suffix}"))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("moment", ["writing", "bringing it to the disk", "renaming"])
+def test_a_disk_that_is_full_at_any_moment(name, moment, monkeypatch):
+    words, suffix = COMMANDS[name]
+    out = Path(f"out{suffix}")
+    if name == "run":
+        shutil.copy("made.h5", out)
+    else:
+        out.write_bytes(b"old")
+    old = out.read_bytes()
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if moment == "writing":
+        monkeypatch.setattr(atomic, "_temporary", lambda *_: Path("/dev/full/x"))
+    elif moment == "renaming":
+        monkeypatch.setattr(type(out), "replace", full)
+    else:
+        monkeypatch.setattr(atomic, "_to_disk", full)
+    refused(invoke(*words, "-o", out))
+    assert out.read_bytes() == old
+    assert not temporary_files()
+
+
+@pytest.mark.compiled
+def test_a_directory_that_is_read_only(monkeypatch):
+    """Root may write anywhere: what the system would answer is put in its place."""
+    Path("locked").mkdir()
+    if os.geteuid() == 0:
+        monkeypatch.setattr(os, "access", lambda path, mode: "locked" not in str(path))
+    else:
+        Path("locked").chmod(0o500)
+    for words, suffix in COMMANDS.values():
+        assert "no permission" in refused(invoke(*words, "-o", f"locked/out{suffix}"))
+    assert not list(Path("locked").iterdir())
+
+
+@pytest.mark.slow
+def test_a_directory_that_vanishes_during_the_run():
+    Path("gone").mkdir()
+    command = [sys.executable, "-m", "mfgprox", "run", "gaussian_1d", "--solver", "primal-dual"]
+    command += ["--set", "solver.rtol=1e-9", "--set", "solver.max_iterations=400"]
+    process = subprocess.Popen(
+        [*command, "-o", "gone/out.h5"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert any(line.startswith("grid") for line in process.stderr)
+    shutil.rmtree("gone")
+    said = process.communicate(timeout=120)[1].splitlines()
+    assert process.returncode == Exit.CANNOT_WRITE, said
+    assert said[-1].startswith("mfgprox: cannot write gone/out")
+    assert not Path("gone").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of processes")
+@pytest.mark.parametrize("kibibytes", np.linspace(1, 60, 20).astype(int))
+def test_a_limit_of_the_size_of_files(kibibytes):
+    """As a quota does: written whole, or one line and the old file."""
+    shutil.copy("made.h5", "out.h5")
+    old = Path("out.h5").read_bytes()
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({kibibytes * 1024},) * 2);"
+        "from mfgprox.cli import main; main()"
+    )
+    words = ["run", "gaussian_1d", *SMALL, "-o", "out.h5"]
+    # Compiled code is cached by processes without a limit: this one must not need to.
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=120
+    )
+    if done.returncode == Exit.OK:
+        load("out.h5")
+        assert Path("out.h5").stat().st_size <= kibibytes * 1024
+    else:
+        assert done.returncode == Exit.CANNOT_WRITE, done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert Path("out.h5").read_bytes() == old
+    assert not temporary_files()
+
+
+@pytest.mark.slow
+def test_two_runs_that_write_the_same_output():
+    """Each writes whole: the file that stays is one of theirs, and opens."""
+    for attempt in range(3):
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "mfgprox", "run", "gaussian_1d", *SMALL, "-o", "both.h5"],
+                stderr=subprocess.PIPE,
+            )
+            for _ in range(2)
+        ]
+        said = [process.communicate(timeout=120)[1] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], said
+        found = load("both.h5")
+        assert found.converged
+        # Of the same case they are the same bytes, whoever came last.
+        assert Path("both.h5").read_bytes() == Path("made.h5").read_bytes(), attempt
+        assert not temporary_files()
+        Path("both.h5").unlink()
