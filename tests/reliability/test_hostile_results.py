@@ -17,7 +17,7 @@ def content(request, tmp_path, monkeypatch):
 
 @pytest.mark.compiled
 def test_commands_meet_damaged_results(content, tmp_path):
-    statuses = meet(content, tmp_path, 40, seed=1, commands=FAST)
+    statuses = meet(content, tmp_path, 16, seed=1, commands=FAST)
     assert statuses[2] > statuses.get(0, 0) // 4
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from shell import invoke
 
-from mfgprox import atomic, cli, load
+from mfgprox import atomic, load
 from mfgprox.exits import Exit
 
 SMALL = ["--set", "grid.cells=[24]", "--set", "grid.time_steps=2", "-q"]
@@ -49,13 +49,9 @@ def _folder(tmp_path, monkeypatch, made):
     shutil.copy(made, "made.h5")
 
 
-def invoke(*arguments):
-    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
-
-
 def refused(result) -> str:
     """The one line of a command that cannot write."""
-    assert result.exit_code == Exit.CANNOT_WRITE, (result.exit_code, result.output)
+    assert result.exit_code == Exit.CANNOT_WRITE, (result.exit_code, result.stderr)
     lines = result.stderr.splitlines()
     assert len(lines) == 1, lines
     assert lines[0].startswith("mfgprox: cannot write "), lines
