@@ -30,9 +30,8 @@ from mfgprox.solvers.refuse import require_plain
 from mfgprox.tolerance import Status, Tolerance
 
 ACCEPTED = (
-    "newton needs p = 2, or in one dimension with kl p from 2 to 8; an f_divergence with "
-    "f'(0) = -∞ (kl, reverse-kl, neyman, hellinger, jensen-shannon, alpha < 1); and P and Q smooth "
-    "kinds, positive on the box"
+    "newton needs p = 2, or in one dimension p from 2 to 8; and P and Q smooth kinds, "
+    "positive on the box"
 )
 EFFORT = (0.05, 4, 12)
 """Relative residual of the linear systems, V-cycles, and vectors of GMRES where these fail."""
@@ -65,7 +64,7 @@ class Newton:
 
     @property
     def on_the_line(self) -> NewtonOnTheLine:
-        """Who solves problems with p > 2."""
+        """Who solves problems in one dimension with p > 2 or f other than KL."""
         return NewtonOnTheLine(self.most_steps)
 
     def init(
@@ -73,7 +72,7 @@ class Newton:
     ) -> NewtonState | LineState:
         """Raises ValueError for problems outside the method."""
         require(problem)
-        if problem.p != 2.0:
+        if on_the_line(problem):
             return self.on_the_line.init(problem, start)
         grids = self.grids(problem.grid)
         if start is None:
@@ -263,10 +262,6 @@ def require(problem: Problem) -> None:
     found = []
     if problem.p != 2.0 and not on_the_line(problem):
         found.append(f"p = {problem.p:g}")
-    if np.isfinite(problem.divergence.derivative(np.zeros(1))).all():
-        found.append(
-            f"f_divergence = {problem.divergence.name}, whose R may vanish where Q does not"
-        )
     if not problem.smooth:
         found.append("a density with edges or zeros")
     if found:

@@ -17,18 +17,19 @@ import numpy as np
 from scipy.special import logsumexp
 
 from mfgprox.divergence import JensenShannon, KullbackLeibler, Power
+from mfgprox.divergence.base import POWER
 from mfgprox.problem import Problem
 from mfgprox.solvers.newton_start import Quadratic
 
 LARGEST = 1e-12
-"""Distance of s from f'(∞), relative: what is closer cannot be told from it."""
+"""Distance of s from f'(∞) or f'(0), relative: what is closer cannot be told from it."""
 TELLING = 1e-9
 """The same for a density with digits that count."""
 ABOVE = 3.0
 """Logarithm of how far a Gibbs density may lie above the maxima of P and Q."""
 
-LEAST = -3.0
-"""Of log R/Q in a start: f'(t) may be very steep below."""
+STEEPEST = 3.0
+"""Of |log R/Q| in a start, on the side where f'(t) runs away, over the power with which it does."""
 
 
 class Gibbs(Protocol):
@@ -66,7 +67,7 @@ def gibbs_of(problem: Problem) -> Gibbs:
     """For the f of the problem."""
     f = problem.divergence
     if isinstance(f, Power | JensenShannon):
-        return Bounded(problem, f)
+        return Ended(problem, f)
     assert isinstance(f, KullbackLeibler)
     return Exponential(problem)
 
@@ -108,8 +109,9 @@ class Exponential:
         return None
 
 
-class Bounded:
-    """f with a finite f'(∞): psi is bounded below, its potential by epsilon f'(∞) above."""
+class Ended:
+    """f whose conjugate has a finite end of its domain: f'(∞), then psi is bounded below, or f'(0),
+    then R may vanish."""
 
     free = False
 
@@ -118,23 +120,27 @@ class Bounded:
         self.log_Q = np.reshape(problem.log_Q, problem.grid.kernel_shape)
         one = float(f.distance(np.zeros(1))[0])
         self.end = one
-        """f'(∞) where f is shifted such that f'(1) = 0."""
-        top = max(float(problem.log_P.max()), float(problem.log_Q.max())) + ABOVE
-        self.nearest = np.maximum(f.distance(top - self.log_Q), LARGEST * one)
-        """Distances from that end at which the Gibbs density counts as too large."""
+        """The distance of that end from f'(1) = 0: f is shifted so."""
+        self.nearest = np.full(self.log_Q.shape, LARGEST * one)
+        """Distances from that end at which the Gibbs density counts as too large, or as zero."""
+        if f.side > 0:
+            top = max(float(problem.log_P.max()), float(problem.log_Q.max())) + ABOVE
+            self.nearest = np.maximum(f.distance(top - self.log_Q), self.nearest)
 
     def base(self, start: Quadratic) -> Quadratic:
         return replace(start, H=np.zeros_like(start.H), g=np.zeros_like(start.g))
 
     def start(self, start: Quadratic) -> np.ndarray:
         """-epsilon f'(t) where KL with the same f''(1) has R = t Q at the start."""
-        problem = self.problem
-        log_t = start.on(problem.grid) / (-problem.epsilon * self.f.law.scale)
+        problem, f = self.problem, self.f
+        log_t = start.on(problem.grid) / (-problem.epsilon * f.law.scale)
         log_t -= logsumexp(log_t + self.log_Q) + math.log(problem.grid.cell_volume)
-        return problem.epsilon * (self.f.distance(np.maximum(log_t, LEAST)) - self.end)
+        power = max(abs(f.law.alpha - 1.0), 1.0) if f.law.kind == POWER else 1.0
+        told = f.side * np.maximum(f.side * log_t, -STEEPEST / power)
+        return f.side * problem.epsilon * (f.distance(told) - self.end)
 
     def admissible(self, chi: np.ndarray, epsilon: float) -> np.ndarray:
-        return np.maximum(chi, epsilon * (self.nearest - self.end))
+        return np.maximum(chi, epsilon * (self.nearest - self.end)) if self.f.side > 0 else chi
 
     def constant(self, psi: np.ndarray, epsilon: float) -> float:
         conjugate = self.f.conjugate_of(self.log_ratio(psi, epsilon))
@@ -148,7 +154,7 @@ class Bounded:
         return self.log_Q + self.log_ratio(psi, epsilon)
 
     def known(self, psi: np.ndarray, epsilon: float) -> np.ndarray | None:
-        return self.end + psi / epsilon > TELLING * self.end
+        return self.end + self.f.side * psi / epsilon > TELLING * self.end
 
     def log_ratio(self, psi: np.ndarray, epsilon: float) -> np.ndarray:
-        return self.f.log_ratio(np.maximum(self.end + psi / epsilon, self.nearest))
+        return self.f.log_ratio(np.maximum(self.end + self.f.side * psi / epsilon, self.nearest))

@@ -1,4 +1,5 @@
-"""Newton's method on the line for p > 2, where the Monge–Ampère form degenerates.
+"""Newton's method on the line, for p > 2, where the Monge–Ampère form degenerates, and for f
+other than KL, where R/Q may say nothing of U_1.
 
 The optimal map is the monotone one whatever p is: the unknown is R, the problem convex, the linear
 systems tridiagonal (`newton_line_level`). Cells are divided by three, so that every centre of the
@@ -23,9 +24,14 @@ from mfgprox.tolerance import Status, Tolerance
 LARGEST_P = 8.0
 FINE, FINEST = 1500, 20_000
 """Cells of the grid that the values are first taken from, and of the last one, at most."""
-SETTLED, NEAR = 1e-8, 1e-4
-"""Share of the mass that the last step moved: on grids with values, and on those before."""
+COARSE = 40
+"""Cells of the first grid, at least, where a front in R may have far to go: between mass that
+stays, at the price f'(∞), and mass that moves, it takes a few cells a step."""
+SETTLED, NEAR, FRONTS = 1e-8, 1e-4, 1e-7
+"""Share of the mass that the last step moved: on grids with values, and on those before, with KL
+and with other f."""
 ROUNDING = 1e-13
+SMALLEST = 1e-300
 STATEMENT = (
     "of the static problem with sums over the centres of divided cells: dual_value is that of a "
     "potential on the whole box, primal_value that of a density moved by its quantiles"
@@ -37,7 +43,7 @@ class LineState:
     """u = log R/Q on a divided grid, and how far the solve has come."""
 
     division: int
-    """Parts of each cell, a power of three."""
+    """Parts of each cell, a power of three; negative: about so many cells of the problem in one."""
     u: np.ndarray
     level: int = 0
     steps: int = 0
@@ -52,9 +58,11 @@ class LineState:
 
 
 def on_the_line(problem: Problem) -> bool:
-    """Whether p, the dimension and f are right; P and Q must be smooth and positive besides."""
-    line = problem.grid.dimension == 1 and isinstance(problem.divergence, KullbackLeibler)
-    return line and 2.0 < problem.p <= LARGEST_P
+    """Whether this is the form to take: in one dimension, for p > 2 and for f other than KL. P and
+    Q must be smooth and positive besides."""
+    if problem.grid.dimension > 1 or not 2.0 <= problem.p <= LARGEST_P:
+        return False
+    return problem.p > 2.0 or not isinstance(problem.divergence, KullbackLeibler)
 
 
 @dataclass(frozen=True)
@@ -66,8 +74,12 @@ class NewtonOnTheLine:
     def init(self, problem: Problem, start: Solution | None) -> LineState:
         """From u of another solution on the same box if that is better than R = P and R = Q."""
         state = LineState(1, np.empty(0))
-        while 3 * _cells(problem, state) < FINE:
-            state.division *= 3
+        if isinstance(problem.divergence, KullbackLeibler):
+            while 3 * _cells(problem, state) < FINE:
+                state.division *= 3
+        else:
+            while _cells(problem, state) >= 3 * COARSE:
+                state.division = -3 * abs(state.division)
         level = _level(problem, state)
         state.u = level.start(_carried(start, problem, level.x)).u
         return state
@@ -81,12 +93,14 @@ class NewtonOnTheLine:
         new = level.search(at, way)
         at, state.steps, state.moved = new or at, state.steps + 1, way.moved
         state.u = at.u
-        done = new is not None and way.moved < (SETTLED if valued else NEAR)
+        done = new is not None and way.moved < (SETTLED if valued else _near(problem))
         failed = not done and (new is None or state.steps >= self.most_steps)
-        record = Record(
-            here, here + (1 if valued or failed else 2), residual=way.moved, settled=False
-        )
+        more = not valued and (state.division < 0 or not failed)
+        record = Record(here, here + (2 if more else 1), residual=way.moved, settled=False)
         if not (done or failed):
+            return record
+        if state.division < 0:
+            _refine(problem, state, level)
             return record
         state.primal, state.dual = level.primal(at), level.dual(at)[0]
         state.settled = done and valued
@@ -110,13 +124,15 @@ class NewtonOnTheLine:
     ) -> Solution:
         """The static solution on the problem's own grid. `divergence` is the primal value: its
         error is the square of that of R, for torn maps too."""
+        while state.division < 0:
+            _refine(problem, state, _level(problem, state))
         level = _level(problem, state)
         at = level.at(state.u)
         primal = level.primal(at)
-        dual, conjugate = level.dual(at)
+        dual, conjugate, U = level.dual(at)
         own = slice(state.division // 2, None, state.division)
         epsilon = problem.epsilon
-        U_1 = epsilon * at.u[own]
+        U_1 = U[own]
         R, _ = problem.divergence.gibbs(U_1, problem.log_Q, epsilon, problem.grid.cell_volume)
         information = level.information(at)
         error = abs(primal - dual)
@@ -143,8 +159,13 @@ class NewtonOnTheLine:
         )
 
 
+def _near(problem: Problem) -> float:
+    return NEAR if isinstance(problem.divergence, KullbackLeibler) else FRONTS
+
+
 def _cells(problem: Problem, state: LineState) -> int:
-    return problem.grid.cells[0] * state.division
+    cells = problem.grid.cells[0]
+    return cells * state.division if state.division > 0 else cells // -state.division
 
 
 def _level(problem: Problem, state: LineState) -> LineLevel:
@@ -156,21 +177,24 @@ def _level(problem: Problem, state: LineState) -> LineLevel:
 
 
 def _refine(problem: Problem, state: LineState, level: LineLevel) -> None:
-    state.division, state.level, state.steps = 3 * state.division, state.level + 1, 0
+    finer = 3 * state.division if state.division > 0 else state.division // 3
+    state.division, state.level, state.steps = (1 if finer == -1 else finer), state.level + 1, 0
     state.coarser, state.work, state.settled = state.primal, None, False
     fine = _level(problem, state)
     state.u = fine.start(np.interp(fine.x, level.x, state.u)).u
 
 
 def _carried(start: Solution | None, problem: Problem, x: np.ndarray) -> np.ndarray | None:
-    """U_1/epsilon of another solution at these places; None where that is no use."""
+    """log R/Q of another solution at these places; None where that is no use."""
     if start is None:
         return None
     grid, U = start.problem.grid, np.asarray(start.U[-1])
     same_box = (grid.lower, grid.upper) == (problem.grid.lower, problem.grid.upper)
     if not same_box or not np.isfinite(U).all():
         return None
-    return np.interp(x, grid.centers(0), U / problem.epsilon)
+    R, log_Q = np.asarray(start.R), np.asarray(problem.on(grid).log_Q)
+    log_t = np.log(np.maximum(R, SMALLEST)) - log_Q
+    return np.interp(x, grid.centers(0), log_t) if np.isfinite(log_t).all() else None
 
 
 def _notes(status: Status, state: LineState) -> tuple[str, ...]:

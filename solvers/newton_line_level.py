@@ -1,10 +1,12 @@
 """The static problem on the line for one grid: its residual, Newton's step and its values.
 
-The unknown is u = log R/Q = U_1/epsilon in the cells. The monotone map from R to P, S = F_P⁻¹∘F_R
-on the faces, gives U_1 its slope, so that at the optimum of (2.4), for every cost |x - y|^p,
-    epsilon u' = p |S(y) - y|^(p-1) sign(S(y) - y).
+The unknown is u = log R/Q in the cells, U_1 = epsilon f'(e^u). The monotone map from R to P,
+S = F_P⁻¹∘F_R on the faces, gives U_1 its slope, so that at the optimum of (2.4), for every cost
+|x - y|^p,
+    U_1' = p |S(y) - y|^(p-1) sign(S(y) - y).
 This is the gradient of a convex function of F_R: S is never differentiated, a torn map is a jump of
-F_P⁻¹, and where nothing moves the transport has no curvature, which does no harm.
+F_P⁻¹, and where nothing moves the transport has no curvature, which does no harm. Where P > 0 R is
+nowhere zero, whatever f is: across a gap of R U_1 would be concave, and above its ends.
 Source: Baptista et al., Proximal optimal transport divergences, (2.4), (2.23)-(2.25), Theorem 3.1.
 """
 
@@ -17,6 +19,7 @@ import numpy as np
 from scipy.linalg import solve_banded
 from scipy.special import logsumexp
 
+from mfgprox.divergence.base import KL, POWER
 from mfgprox.problem import Problem
 from mfgprox.solvers.newton_line_quantiles import LogQuantiles, log_cumulated
 from mfgprox.transform import SplinePotential
@@ -30,6 +33,8 @@ SHORTEST, ARMIJO = 1e-4, 1e-4
 TAIL = math.log(1e-12)
 """Logarithm of a cell's mass up to which a step may multiply it by anything."""
 SMALLEST_MASS = 1e-300
+GROWTH, FALL = 3.0, 3.0
+"""Logarithm of what a step may divide a mass by where f'(0) is finite and does not hold it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +42,14 @@ class Point:
     """R on the cells, (n,), and what follows at the n - 1 inner faces."""
 
     u: np.ndarray
+    U: np.ndarray
+    """epsilon f'(R/Q)."""
     log_R: np.ndarray
     """Logarithm of the masses."""
     log_side: np.ndarray
     """Logarithm of the mass on the lighter side of each face."""
+    left: np.ndarray
+    """Whether that is the left one."""
     displacement: np.ndarray
     """S(y) - y."""
     log_P: np.ndarray
@@ -58,7 +67,7 @@ class Direction:
 
 
 class LineLevel:
-    """A problem with KL and smooth positive P and Q on its one-dimensional grid."""
+    """A problem with smooth positive P and Q on its one-dimensional grid."""
 
     def __init__(self, problem: Problem) -> None:
         grid = problem.grid
@@ -67,6 +76,11 @@ class LineLevel:
         self.inner = self.x[:-1] + 0.5 * self.h
         self.log_Q = np.asarray(problem.log_Q, float)
         self.log_P = np.asarray(problem.log_P, float)
+        law = problem.divergence.law
+        self.power = 1.0 - law.alpha if law.kind == POWER else 0.0
+        """With which f'(t) falls to -∞ as t does to zero; 0 for a logarithm, < 0 where f'(0) is
+        finite."""
+        self.most = math.inf if law.kind == KL else GROWTH
         self.quantiles = LogQuantiles(self.log_P, self.x, self.h)
 
     def at(self, u: np.ndarray) -> Point:
@@ -78,10 +92,16 @@ class LineLevel:
         away = S - self.inner
         slope = self.p * np.sign(away) * np.abs(away) ** (self.p - 1.0)
         u = log_R - self.log_Q - math.log(self.h)
-        residual = self.epsilon * np.diff(u) - self.h * slope
+        U, left = self.potential(u), below[:-1] < above[1:]
+        residual = np.diff(U) - self.h * slope
         if not np.isfinite(residual).all():
             raise FloatingPointError("the potential is not finite")
-        return Point(u, log_R, np.minimum(below[:-1], above[1:]), away, log_P, residual)
+        return Point(u, U, log_R, np.minimum(below[:-1], above[1:]), left, away, log_P, residual)
+
+    def potential(self, u: np.ndarray) -> np.ndarray:
+        """epsilon f'(e^u)."""
+        f = self.problem.divergence
+        return f.potential(np.exp(np.minimum(u, LARGEST)), np.zeros(u.shape), self.epsilon)
 
     def direction(self, at: Point) -> Direction:
         """Newton's direction.
@@ -93,14 +113,17 @@ class LineLevel:
         most = np.maximum(np.maximum(light[:-1], light[1:]), at.log_R)
         curvature = self.p * (self.p - 1.0) * np.abs(at.displacement) ** (self.p - 2.0)
         pull = self.h * curvature * np.exp(np.minimum(at.log_side - at.log_P, LARGEST))
-        scale = np.maximum(pull, self.epsilon)
+        # dU_1/du = epsilon t f''(t).
+        bend = self.problem.divergence.log_curvature(at.u) + at.u
+        rise = self.epsilon * np.exp(np.clip(bend, -LARGEST, LARGEST))
+        scale = np.maximum(pull, np.maximum(rise[1:], rise[:-1]))
         band, right = np.zeros((3, 2 * n - 1)), np.zeros(2 * n - 1)
         # F_R grows by R across a cell; epsilon u' is what the displacement asks for.
         band[1, ::2] = -np.exp(at.log_R - most)
         band[0, 1::2] = np.exp(at.log_side - most[:-1])
         band[2, 1::2] = -np.exp(at.log_side - most[1:])
-        band[0, 2::2], band[1, 1::2] = self.epsilon / scale, -pull / scale
-        band[2, :-1:2] = -self.epsilon / scale
+        band[0, 2::2], band[1, 1::2] = rise[1:] / scale, -pull / scale
+        band[2, :-1:2] = -rise[:-1] / scale
         right[1::2] = -at.residual / scale
         solved = solve_banded((1, 1), band, right)
         step, change = solved[::2], solved[1::2]
@@ -111,7 +134,8 @@ class LineLevel:
         return Direction(step, slope, moved)
 
     def search(self, at: Point, way: Direction) -> Point | None:
-        """The longest of the steps 1, ½, ¼, … that lowers the primal value; None if none does."""
+        """The longest of the steps 1, ½, ¼, … that lowers the primal value, or after which it still
+        falls or rises no more than half as fast as it fell; None if there is none."""
         value, length = self.primal(at), 1.0
         while length > SHORTEST and way.moved > SMALL:
             try:
@@ -119,40 +143,55 @@ class LineLevel:
             except FloatingPointError:
                 length *= 0.5
                 continue
-            if self.primal(new) <= value + ARMIJO * length * way.slope:
+            if self.primal(new) <= value + ARMIJO * length * way.slope or _falls(at, new):
                 return new
             length *= 0.5
         # Near the root the residual and the primal value differ by the discretisation error.
         return self._after(at, way.step) if way.moved < TRUSTED else None
 
     def _after(self, at: Point, step: np.ndarray) -> Point:
-        """R grows in proportion to the step, by more only where it stays negligible."""
-        growth = np.maximum(np.log1p(np.maximum(step, 0.0)), np.minimum(step, TAIL - at.log_R))
-        return self.at(at.u + np.where(step > 0.0, growth, step))
+        """R grows in proportion to the step, by more only where it stays negligible; it falls as
+        f' does, which for alpha < 1 is steeper the less of it there is."""
+        free = np.minimum(np.minimum(step, TAIL - at.log_R), self.most)
+        growth = np.maximum(np.log1p(np.maximum(step, 0.0)), free)
+        fall = np.minimum(step, 0.0)
+        if self.power > 0.0:
+            fall = -np.log1p(-self.power * fall) / self.power
+        elif self.power < 0.0:
+            fall = np.maximum(fall, -FALL)
+        return self.at(at.u + np.where(step > 0.0, growth, fall))
 
     def start(self, u: np.ndarray | None) -> Point:
-        """R = Q, R = P or R = Q e^u, whichever has the lowest primal value; (2.10)."""
-        starts = [np.zeros_like(self.log_Q), self.log_P - self.log_Q]
+        """R = Q, R = P, the mean of both or R = Q e^u, whichever has the lowest primal value;
+        (2.10)."""
+        apart = self.log_P - self.log_Q
+        starts = [np.zeros_like(self.log_Q), apart, np.logaddexp(apart, 0.0)]
         if u is not None:
             starts.append(u)
-        return min(map(self.at, starts), key=self.primal)
+        found = []
+        for start in starts:
+            try:
+                found.append(self.at(start))
+            except FloatingPointError:
+                continue
+        return min(found, key=self.primal)
 
-    def dual(self, at: Point) -> tuple[float, np.ndarray]:
-        """Theorem 3.1 for psi = -epsilon u, and psi^c, (n,), in the gauge E_P[psi^c] = dual.
+    def dual(self, at: Point) -> tuple[float, np.ndarray, np.ndarray]:
+        """Theorem 3.1 for psi = -U_1, and psi^c and U_1, (n,), in the gauge E_P[psi^c] = dual.
 
         psi is the spline through the values, and the minimum is taken over the whole box.
         """
-        psi = SplinePotential(
-            (-self.epsilon * at.u).reshape(1, 1, -1), self.problem.cost, (1.0, 1.0, self.h)
-        )
-        values = psi.c_transform()[0]
-        value = self.problem.grid.integrate(self.problem.P * values)
+        grid, f = self.problem.grid, self.problem.divergence
+        psi = SplinePotential((-at.U).reshape(1, 1, -1), self.problem.cost, (1.0, 1.0, self.h))
+        _, star = f.gibbs(at.U, self.log_Q, self.epsilon, grid.cell_volume)
+        values = psi.c_transform()[0] - star
+        value = grid.integrate(self.problem.P * values)
         if not math.isfinite(value):
             raise FloatingPointError("the dual value is not finite")
-        return value, values
+        return value, values, at.U - star
 
     def primal(self, at: Point) -> float:
-        """W_p^p(P, R) + epsilon KL(R‖Q), to fourth order: e^u Q taken as R at the centres."""
+        """W_p^p(P, R) + epsilon D_f(R‖Q), to fourth order: e^u Q taken as R at the centres."""
         R = np.exp(at.log_R) / self.h
         padded = np.pad(R, 1, mode="edge")
         bend = (padded[2:] - 2.0 * R + padded[:-2]) * (self.h / 24.0)
@@ -170,5 +209,16 @@ class LineLevel:
         return transport + self.epsilon * self.information(at)
 
     def information(self, at: Point) -> float:
-        """KL(R‖Q)."""
-        return self.problem.grid.integrate(np.exp(at.log_R) * at.u) / self.h
+        """D_f(R‖Q)."""
+        return self.problem.divergence.between(np.exp(at.log_R) / self.h, self.log_Q, self.h)
+
+
+def _falls(at: Point, new: Point) -> bool:
+    """Whether the discrete value, convex in F_R with the gradient -residual, still falls beyond
+    `new`, or rises at most half as fast as it fell at first."""
+    mass = np.exp(new.log_side) - np.exp(at.log_side)
+    across = 1.0 - np.exp(new.log_side) - np.exp(at.log_side)
+    change = np.where(new.left == at.left, mass, across) * np.where(new.left, 1.0, -1.0)
+    change = np.where(new.left == at.left, change, np.where(new.left, -across, across))
+    first, last = -float((at.residual * change).sum()), -float((new.residual * change).sum())
+    return first < 0.0 and last <= -0.5 * first

@@ -44,8 +44,10 @@ def competitor(level: Level, at: Potential, epsilon: float) -> Competitor:
     del padded
     moved, transport = (float(part) for part in sums.sum(axis=0))
     if not level.gibbs.free:
-        # Next to nothing, but R = 0 may cost more than nothing.
-        log_R = np.where(np.isfinite(log_R), log_R, level.log_gibbs(at, epsilon))
+        # Next to nothing, but R = 0, or far above Q, may cost more than nothing.
+        gibbs, least = level.log_gibbs(at, epsilon), level.log_top + BLEND[1]
+        nothing = (log_R < least) & (gibbs < least)
+        log_R = np.where(np.isfinite(log_R) & ~nothing, log_R, gibbs)
     R = np.exp(log_R)
     mass = float(R.sum()) * level.volume
     R /= mass

@@ -86,25 +86,28 @@ def _beyond(c, n, ux, uy, uz):
 def marginal(log_t, s, kind, alpha, scale):
     """log t - log (f*)'(s), and by how much it falls with s: the chord from s to f'(t).
 
-    f is shifted such that f'(1) = 0. For a finite f'(∞) an s beyond it counts as close to it, and a
-    t whose f'(t) cannot be told from f'(∞) as the largest that can. Also returns log (f*)'(s).
+    f is shifted such that f'(1) = 0. An s beyond the finite end of the domain of f*, f'(∞) or
+    f'(0), counts as close to it, and a t whose f'(t) cannot be told from that end as the last that
+    can. Also returns log (f*)'(s).
     """
     if kind == KL:
         return log_t - s, 1.0, s
+    side, size = 1.0, 1.0
     if kind == POWER:
         end = scale / (1.0 - alpha)
-        own = end * max(np.exp(min((alpha - 1.0) * log_t, ABOVE)), NEAREST)
+        side, size = np.sign(end), abs(end)
+        own = size * max(np.exp(min((alpha - 1.0) * log_t, ABOVE)), NEAREST)
     else:
         end = 0.5 * np.log1p(np.exp(-alpha))
         log_t += alpha
         own = max(0.5 * (max(-log_t, 0.0) + np.log1p(np.exp(-abs(log_t)))), NEAREST)
-    distance = end - s
+    distance = side * (end - s)
     at = max(distance, FURTHEST * own)
     ratio = at / own - 1.0
     if kind == POWER:
         chord = 1.0 - 0.5 * ratio if abs(ratio) < TANGENT else np.log1p(ratio) / ratio
-        chord /= (1.0 - alpha) * own
-        log_gibbs = np.log(max(distance, NEAREST * end) / end) / (alpha - 1.0)
+        chord /= abs(1.0 - alpha) * own
+        log_gibbs = np.log(max(distance, NEAREST * size) / size) / (alpha - 1.0)
     else:
         if abs(ratio) < TANGENT:
             chord = 2.0 / (1.0 - np.exp(-own - at))
@@ -113,7 +116,7 @@ def marginal(log_t, s, kind, alpha, scale):
             chord = rise / (at - own)
         near = max(distance, NEAREST)
         log_gibbs = -2.0 * near - np.log(-np.expm1(-2.0 * near)) - alpha
-    return chord * (distance - own), chord, log_gibbs
+    return side * chord * (distance - own), chord, log_gibbs
 
 
 @njit(cache=True)

@@ -55,7 +55,7 @@ def test_fictitious_play(name):
     within(error(name, "fictitious-play"), EULERIAN)
 
 
-@pytest.mark.parametrize("name", ["kl", "hellinger", "jensen-shannon", "reverse-kl"])
+@pytest.mark.parametrize("name", NAMES)
 def test_newton(name):
     within(error(name, "newton", static=True), BEST)
 

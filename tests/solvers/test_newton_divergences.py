@@ -8,10 +8,11 @@ from mfgprox.density import Gaussian, Mixture
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solvers import solve
-from mfgprox.solvers.iterate import Unsuitable
 
 pytestmark = pytest.mark.compiled
 NAMES = ["jensen-shannon", "hellinger", "reverse-kl", "neyman", "alpha(0.8)"]
+VANISHING = ["pearson", "alpha(1.5)", "alpha(3.0)"]
+"""f'(0) is finite: R may vanish where Q does not."""
 
 
 def on_the_line(name, epsilon, n=256):
@@ -26,7 +27,7 @@ def with_divergence(problem, name):
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *VANISHING])
 @pytest.mark.parametrize("epsilon", [0.5, 5.0])
 def test_on_the_line_between_independent_bounds(name, epsilon):
     problem = on_the_line(name, epsilon)
@@ -97,10 +98,38 @@ def test_the_order_of_the_divergences():
     assert D["jensen-shannon"] < D["hellinger"] < D["kl"]
 
 
-@pytest.mark.parametrize("name", ["pearson", "alpha(1.5)"])
-def test_r_that_may_vanish_is_refused(name):
-    with pytest.raises(Unsuitable, match=r"f'\(0\) = -∞.*may vanish"):
-        solve(on_the_line(name, 1.0), "newton")
+@pytest.mark.parametrize("name", VANISHING)
+@pytest.mark.parametrize("epsilon", [0.5, 2.0])
+def test_in_the_plane_where_r_may_vanish(name, epsilon):
+    """A quarter of the cells is nearly as good, and the bounds have no part in either."""
+    problems = [with_divergence(product_of_mixtures([n, n], epsilon), name) for n in (64, 128)]
+    coarse, fine = (solve(p, "newton", static=True) for p in problems)
+    assert coarse.converged and fine.converged
+    assert coarse.divergence == pytest.approx(fine.divergence, rel=5e-6)
+    assert fine.lower_bound <= fine.divergence * (1 + 1e-9)
+    assert fine.divergence * (1 - 1e-9) <= fine.upper_bound <= fine.divergence * (1 + 2e-3)
+
+
+def test_a_front_between_mass_that_stays_and_mass_that_moves():
+    """Mass far from Q stays at the price f'(∞): R falls within a few cells by seven orders."""
+    problem = on_the_line("neyman", 5.0)
+    solution = solve(problem, "newton", static=True)
+    fall = np.diff(np.log(solution.R[solution.R > 0.0]))
+    assert solution.converged
+    assert fall.min() < -4.0
+    # Two proofs that know nothing of each other, and nothing of the front.
+    assert solution.gap <= 1e-6 * solution.divergence
+    assert solution.upper_bound - solution.lower_bound < 1e-4 * solution.divergence
+
+
+@pytest.mark.parametrize("name", ["pearson", "hellinger", "neyman"])
+def test_p_above_two_on_the_line(name):
+    problem = on_the_line(name, 0.5)
+    problem = Problem(*problem.densities, epsilon=0.5, p=3.0, grid=problem.grid, f_divergence=name)
+    solution = solve(problem, "newton", static=True)
+    other = solve(problem, "back-and-forth", static=True)
+    assert solution.converged
+    assert solution.divergence == pytest.approx(other.divergence, rel=2e-4)
 
 
 def test_fictitious_play_agrees():

@@ -140,7 +140,7 @@ def test_what_is_not_finished_says_so():
 
 @pytest.mark.parametrize(
     ("p", "more", "reason"),
-    [(1.5, {}, "p = 1.5"), (9.0, {}, "p = 9"), (3.0, {"f_divergence": "hellinger"}, "p = 3")],
+    [(1.5, {}, "p = 1.5"), (9.0, {}, "p = 9"), (1.5, {"f_divergence": "hellinger"}, "p = 1.5")],
 )
 def test_what_it_does_not_take(p, more, reason):
     given = Problem(
