@@ -15,7 +15,7 @@ project = "mfgprox"
 copyright = "the mfgprox developers"
 version = release = mfgprox.__version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton", "sphinx-mathjax-offline"]
 exclude_patterns = ["images"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -56,6 +56,8 @@ def docstring_as_text(app, what, name, obj, options, lines):
             shown += ["", "::", ""]
         elif block and not indented and line:
             shown.append("")
+        if re.match(r"[A-Za-z_][\w, ]{0,40}: |Raises |Returns |Attributes ", line):
+            shown.append("")
         if line:
             block = indented
         shown.append(line if indented else _escaped(line))
@@ -67,32 +69,16 @@ def _escaped(line):
     return "".join(f"`{p}`" if p[:1] == "`" else re.sub(r"([\\*|_])", r"\\\1", p) for p in parts)
 
 
-def mathml_inline(translator, node):
-    translator.body.append(_mathml(node))
-    raise nodes.SkipNode
-
-
-def mathml_block(translator, node):
-    translator.body.append(f'<div class="formula">{_mathml(node)}</div>')
-    raise nodes.SkipNode
-
-
-def _mathml(node):
-    """The formula as MathML, which browsers show without a script or a network."""
-    inline = isinstance(node, nodes.math)
-    try:
-        tree = latex2mathml.tex2mathml(node.astext(), as_block=not inline)
-    except Exception as error:
-        raise ExtensionError(f"{node.source}: formula {node.astext()!r}: {error}") from error
-    return str(tree)
+def formulas_are_sound(app, doctree):
+    """The browser would only show a formula with a mistake in red; here it fails the build."""
+    for node in doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block)):
+        try:
+            latex2mathml.tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block))
+        except Exception as error:
+            raise ExtensionError(f"{node.source}: {node.astext()!r}: {error}") from error
 
 
 def setup(app):
     app.connect("source-read", leave_the_site)
     app.connect("autodoc-process-docstring", docstring_as_text)
-    app.add_html_math_renderer(
-        "mathml", inline_renderers=(mathml_inline, None), block_renderers=(mathml_block, None)
-    )
-
-
-html_math_renderer = "mathml"
+    app.connect("doctree-read", formulas_are_sound)
