@@ -8,6 +8,7 @@ order mark, blank lines, what follows a # and one heading line; numbers may be q
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from mfgprox.density.base import DensityError
 
 NAMES = {"\t": "tabs", ";": "semicolons", ",": "commas", None: "blanks"}
 LONGEST = 2**16
-"""Characters of a line that are looked at; a line of three numbers is far shorter."""
+"""Characters of a line at most; a line of three numbers is far shorter."""
 
 
 def read_points(path: Path) -> np.ndarray:
@@ -37,6 +38,8 @@ def read_points(path: Path) -> np.ndarray:
         raise DensityError(
             "the file cannot be read as points: it is not UTF-8 text; save it as UTF-8"
         ) from None
+    except DensityError:
+        raise
     except ValueError as error:
         raise DensityError(_first_fault(path, delimiter, skipped) or str(error)[:200]) from None
     if not points.size:
@@ -50,14 +53,22 @@ def read_points(path: Path) -> np.ndarray:
 
 def _layout(path: Path) -> tuple[str | None, int]:
     """What separates the columns, and how many lines come before the first point."""
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), 1):
-            content = line.split("#", 1)[0].strip(" \r\n")
-            if content.strip():
-                delimiter = next((d for d in ("\t", ";", ",") if d in content), None)
-                heading = not any(map(_readable, _fields(content, delimiter)))
-                return delimiter, number if heading else number - 1
+    for number, content in _lines(path, "strict"):
+        if content.strip():
+            delimiter = next((d for d in ("\t", ";", ",") if d in content), None)
+            heading = not any(map(_readable, _fields(content, delimiter)))
+            return delimiter, number if heading else number - 1
     return None, 0
+
+
+def _lines(path: Path, errors: str) -> Iterator[tuple[int, str]]:
+    """Number and content of each line, without comments. Raises DensityError for a line that is
+    too long: its parts would count as lines."""
+    with path.open(encoding="utf-8-sig", errors=errors) as file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), 1):
+            if len(line) == LONGEST and not line.endswith("\n"):
+                raise DensityError(f"line {number} has {LONGEST} characters or more: no points")
+            yield number, line.split("#", 1)[0].strip(" \r\n")
 
 
 def _fields(content: str, delimiter: str | None) -> list[str]:
@@ -76,22 +87,20 @@ def _readable(field: str) -> bool:
 def _first_fault(path: Path, delimiter: str | None, skipped: int) -> str:
     """The first line and column that is no finite number, in a sentence; empty if there is none."""
     columns = 0
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), 1):
-            content = line.split("#", 1)[0].strip(" \r\n")
-            if number <= skipped or not content.strip():
-                continue
-            fields = _fields(content, delimiter)
-            for column, field in enumerate(fields, 1):
-                reason = _fault(field, delimiter)
-                if reason:
-                    return f"line {number}, column {column}: {reason}"
-            if columns and len(fields) != columns:
-                return (
-                    f"line {number} has {len(fields)} columns, those before it {columns} "
-                    f"(separated by {NAMES[delimiter]})"
-                )
-            columns = len(fields)
+    for number, content in _lines(path, "replace"):
+        if number <= skipped or not content.strip():
+            continue
+        fields = _fields(content, delimiter)
+        for column, field in enumerate(fields, 1):
+            reason = _fault(field, delimiter)
+            if reason:
+                return f"line {number}, column {column}: {reason}"
+        if columns and len(fields) != columns:
+            return (
+                f"line {number} has {len(fields)} columns, those before it {columns} "
+                f"(separated by {NAMES[delimiter]})"
+            )
+        columns = len(fields)
     return ""
 
 

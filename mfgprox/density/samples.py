@@ -55,7 +55,7 @@ class Samples:
                 points = read_points(path)
         except DensityError:
             raise
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # NumPy leaks what its parser of headers meets
             reason = (str(error).splitlines() or ["it is empty"])[0]
             raise DensityError(f"the file cannot be read as points: {reason[:200]}") from None
         samples = cls(points, bandwidth)
