@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mfgprox.kernels import hamilton_jacobi
 from mfgprox.kernels.screened_poisson import ScreenedPoisson
 from mfgprox.solvers.fictitious_level import Level, Response
 
@@ -25,6 +26,9 @@ SECANT = 1.01
 """Two densities closer than this ratio are moved apart to it before the secant is taken."""
 ARMIJO = 1e-4
 SMALLEST_STEP = 2.0**-20
+MISSED, DRAWN = 0.1, (1.0, 0.7, 0.5, 0.35, 0.25, 0.15)
+"""Share of the mass asked for below which cells count as missed, and the slopes that draw mass
+there, as shares of the steepest."""
 
 
 def terminal_slope(response: Response) -> np.ndarray:
@@ -38,11 +42,21 @@ def terminal_slope(response: Response) -> np.ndarray:
     high = np.where(near, middle * np.sqrt(SECANT), high)
     above = problem.divergence.potential(high, level.log_Q, problem.epsilon)
     below = problem.divergence.potential(low, level.log_Q, problem.epsilon)
+    if np.isfinite(problem.divergence.derivative(np.zeros(1))).all():
+        below = np.where(response.gibbs > 0.0, below, _below(response, below))
     rise = np.subtract(above, below, out=np.ones(level.shape), where=level.support)
     # Where both vanish and f'(0) is finite, the potential says nothing and R does not change.
     told = level.support & (rise > 0.0)
     slope = np.divide(high - low, rise, out=np.zeros(level.shape), where=told)
     return slope + FLOOR * slope.max()
+
+
+def _below(response: Response, level_off: np.ndarray) -> np.ndarray:
+    """U_1 in the gauge epsilon f'(R/Q): how far it lies below epsilon f'(0) where R vanishes."""
+    level, problem = response.level, response.level.problem
+    at = int(response.gibbs.argmax())
+    told = problem.divergence.potential(response.gibbs, level.log_Q, problem.epsilon).flat[at]
+    return np.minimum(response.potential - response.potential.flat[at] + told, level_off)
 
 
 class Preconditioner:
@@ -153,9 +167,35 @@ def update(response: Response, forcing: float, most: int) -> tuple[Response, boo
     while length >= SMALLEST_STEP:
         candidate = response.level.respond(response.potential + length * step)
         if candidate.dual >= response.dual + ARMIJO * length * slope - allowance:
-            return candidate, True
+            return drawn(candidate), True
         length *= 0.5
     return response, False
+
+
+def drawn(response: Response) -> Response:
+    """Where f(0) = ∞ and hardly any of the mass arrives that is asked for, the potential falls
+    away from the cells where it does, at the slope with the largest dual value, if that gains.
+
+    The conjugate gradients do not see such cells: they hold next to nothing of the dual value, and
+    all of the primal one.
+    """
+    level = response.level
+    if not response.endless or not level.positive:
+        return response
+    missed = response.pushed < MISSED * response.gibbs
+    if not missed.any() or missed.all():
+        return response
+    best = response
+    for share in DRAWN:
+        slope = share * level.problem.cost.steepest(level.speed)
+        lowest = np.where(missed, np.inf, -response.potential)
+        owner = np.arange(lowest.size).reshape(lowest.shape)
+        hamilton_jacobi.lipschitz_cap(lowest, owner, slope / level.inverse)
+        wanted = np.where(missed, np.minimum(response.potential, -lowest), response.potential)
+        candidate = level.respond(wanted)
+        if candidate.dual > best.dual:
+            best = candidate
+    return best
 
 
 def _sum(a: np.ndarray, b: np.ndarray) -> float:

@@ -69,8 +69,18 @@ def at_rest(d: Discretisation) -> Upper:
 
 
 def _lifted(d: Discretisation, rho: np.ndarray) -> np.ndarray:
-    """rho above a small density, mass one on every level, P at time 0, 0 where R must not be."""
-    rho = np.maximum(rho, FLOOR * rho.max())
+    """rho above a small density, mass one on every level, P at time 0, 0 where R must not be.
+
+    Where f'(∞) = ∞ the floor of R falls with Q: a power of R/Q would make it dear.
+    """
+    floor = np.full(rho.shape[1], FLOOR * rho.max())
+    least = floor
+    if np.isinf(d.problem.divergence.recession):
+        least = floor * np.exp(d.log_Q - d.log_Q.max())
+        # What the iterate has below the common floor is noise.
+        rho = rho.copy()
+        rho[-1] = np.where(rho[-1] < floor, least, rho[-1])
+    rho = np.concatenate([np.maximum(rho[:-1], floor), np.maximum(rho[-1:], least)])
     rho[-1, ~d.allowed] = 0.0
     rho[0] = d.P
     rho[1:] /= rho[1:].sum(axis=1, keepdims=True) * d.problem.grid.cell_volume
