@@ -27,8 +27,8 @@ class Seconds:
 
 SECONDS = {
     "newton": Seconds((1.5e-5, 4e-6, 1.8e-5), (6e-7, 1e-6, 2e-6)),
-    "semi-discrete": Seconds((2e-4, 3e-5, 1e-4), (6e-7, 1e-6, 2e-6)),
-    "back-and-forth": Seconds((3e-4, 1e-4, 6e-4), (6e-7, 1e-6, 2e-6)),
+    "semi-discrete": Seconds((2e-5, 3e-5, 1e-4), (6e-7, 1e-6, 2e-6)),
+    "back-and-forth": Seconds((4e-5, 7e-5, 4e-4), (6e-7, 1e-6, 2e-6)),
     "primal-dual": Seconds((1.5e-5, 1.5e-5, 1e-4), (4e-5, 1.2e-5, 5e-5)),
     "fictitious-play": Seconds((1.5e-5, 1.5e-5, 1e-4), (5e-7, 2e-7, 2e-6)),
 }

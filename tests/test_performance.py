@@ -87,7 +87,7 @@ def test_estimates_load_no_compiler():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", range(8))
+@pytest.mark.parametrize("which", range(11))
 def test_memory_is_estimated_within_a_fifth(which):
     from benchmarks.runs import ALLOWED, RUNS, measured_run
 

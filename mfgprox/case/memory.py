@@ -27,11 +27,15 @@ class Arrays:
 
 ARRAYS = {
     "newton": Arrays((100, 28, 130), (5, 7, 6)),
-    "semi-discrete": Arrays((130, 120, 130), (5, 7, 6)),
-    "back-and-forth": Arrays((1000, 500, 1000), (5, 7, 6)),
+    "semi-discrete": Arrays((100, 56, 130), (5, 7, 6)),
+    "back-and-forth": Arrays((60, 300, 1150), (5, 7, 6)),
     "primal-dual": Arrays((100, 60, 130), (30, 36, 44)),
     "fictitious-play": Arrays((100, 60, 130), (8, 8, 9)),
 }
+BOUND_NODES = 23.5
+MOST_NODES = {4: 2**20, 2: 2**22}
+"""In the plane the bounds of semi-discrete are summed over the nodes of cells that are divided so
+many times per axis, while there are no more nodes than that: arrays per node."""
 STATIC = ("newton", "semi-discrete", "back-and-forth")
 """Methods that find the optimum without the path to it."""
 BASE = 225 * 2**20
@@ -48,7 +52,11 @@ def estimate(settings: CaseSettings) -> int:
     """
     method = method_of(settings)
     cells, dimension = math.prod(settings.grid.cells), len(settings.grid.cells)
-    return BASE + ARRAYS[method].bytes_for(cells, time_levels(settings), dimension)
+    found = BASE + ARRAYS[method].bytes_for(cells, time_levels(settings), dimension)
+    if method == "semi-discrete" and dimension == 2:
+        parts = next((k for k, most in MOST_NODES.items() if cells * k**2 <= most), 1)
+        found += int(8 * cells * BOUND_NODES * parts**2)
+    return found
 
 
 def method_of(settings: CaseSettings) -> str:

@@ -2,7 +2,7 @@
 
 Every problem is solved by every solver that takes it. Answers must be sound, must not contradict
 each other, and must come back from a file to the last bit. The report tells how many, what failed
-(with the seed that repeats it), and how the memory of the process grew. Exit status 1 if any failed.
+(with the seed that repeats it), and how the memory of the process grew. Exit status 1 if any did.
 """
 
 from __future__ import annotations
