@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_solvers_agree(seed):
     found = answers(random_problem(seed))
     assert len(found) >= 2
