@@ -103,7 +103,9 @@ class NewtonOnTheLine:
             _refine(problem, state, level)
             return record
         state.primal, state.dual = level.primal(at), level.dual(at)[0]
-        state.settled = done and valued
+        # Both values are proofs: where they agree it does not matter what else still moves.
+        agree = tolerance.met(state.primal - state.dual, state.dual)
+        state.settled = valued and (done or agree)
         record = replace(
             record, primal=state.primal, dual=state.dual, settled=state.settled, stalled=failed
         )

@@ -99,7 +99,7 @@ def test_the_order_of_the_divergences():
 
 
 @pytest.mark.parametrize("name", VANISHING)
-@pytest.mark.parametrize("epsilon", [0.5, 2.0])
+@pytest.mark.parametrize("epsilon", [0.5, pytest.param(2.0, marks=pytest.mark.slow)])
 def test_in_the_plane_where_r_may_vanish(name, epsilon):
     """A quarter of the cells is nearly as good, and the bounds have no part in either."""
     problems = [with_divergence(product_of_mixtures([n, n], epsilon), name) for n in (64, 128)]
