@@ -169,3 +169,9 @@ def test_every_python_block_runs(name, tmp_path, monkeypatch):
     names = {"__name__": "page"}
     for block in blocks(name, "python"):
         exec(compile(block, name, "exec"), names)
+
+
+@pytest.mark.parametrize("name", [n for n in PAGES if executed(n)])
+def test_no_pipe_hides_a_failure_from_the_build(name):
+    cells = re.findall(r"^%%bash\n(.*?)^```", PAGES[name].read_text(), re.S | re.M)
+    assert not [cell for cell in cells if re.search(r"[^|]\|[^|]", cell)]
