@@ -111,4 +111,4 @@ def test_a_cell_that_fails_fails_the_build(tmp_path):
     command = [sys.executable, "-m", "sphinx", "-q", "-c", DOCS, tmp_path, tmp_path / "site"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "ZeroDivisionError" in done.stdout + done.stderr
+    assert f"ExecutionError: {tmp_path / 'index.md'}" in done.stdout + done.stderr
