@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 
 from mfgprox.solution import Certificate, Solution
+from mfgprox.solvers.back_and_forth.continuous import continuous
 from mfgprox.solvers.back_and_forth.lattice import Lattice
 from mfgprox.solvers.back_and_forth.plan import Plan
 from mfgprox.solvers.back_and_forth.state import BackAndForthState
 from mfgprox.tolerance import Status
-from mfgprox.transform import SplinePotential
 
 STATEMENT = (
     "of the lattice problem between atoms at the cell centres in which the image of every atom is "
@@ -23,8 +23,8 @@ SHARP = (
     "of the lattice problem between atoms at the cell centres: dual_value is that of a potential, "
     "primal_value that of its R, to which P is moved in order along the line"
 )
-ORDER = 4.0
-"""Halving the cells divides the error of the lattice value by this: atoms and blur."""
+ORDER, SMOOTH = 4.0, 16.0
+"""Halving the cells divides the error of a value by this: atoms, blur, edges; a smooth spline."""
 
 
 def solution(
@@ -42,15 +42,12 @@ def solution(
     D = E_P[U_0]; R is the Gibbs density of U_1, zero where Q is (with f'(∞) = ∞).
     """
     problem, grid = lattice.problem, lattice.problem.grid
-    _, gibbs = lattice.marginal(plan.psi)
-    psi = (
-        plan.psi if lattice.shared else np.where(lattice.held, plan.psi, lattice.envelope(plan.phi))
-    )
-    psi = psi + gibbs
     R = plan.R.reshape(grid.shape) / grid.cell_volume
-    spline = SplinePotential(psi.reshape(lattice.shape), problem.cost, grid.kernel_spacing)
-    U_0 = spline.c_transform()[0].reshape(grid.shape)
-    value, error = _value(plan, state, grid.integrate(problem.P * U_0), finished, problem.p == 2.0)
+    here = continuous(lattice, plan)
+    if problem.p == 2.0:
+        value, error = _lattice_value(plan, state, here.value, finished)
+    else:
+        value, error = _value(plan, state, here.value, finished, lattice.held.all())
     information = problem.divergence.between(R, problem.log_Q, grid.cell_volume)
     primal, dual = plan.certificate(lattice)
     sharp = dual != plan.dual
@@ -60,7 +57,7 @@ def solution(
         status=status,
         iterations=iterations,
         rho=np.stack([problem.P, R]),
-        U=np.stack([U_0, -psi.reshape(grid.shape)]),
+        U=np.stack([here.conjugate, -here.psi.reshape(grid.shape)]),
         R=R,
         momentum=(),
         certificate=Certificate(primal, dual, statement=SHARP if sharp else STATEMENT),
@@ -74,25 +71,48 @@ def solution(
     )
 
 
-def _value(
-    plan: Plan, state: BackAndForthState, between: float, finished: bool, clean: bool
+def _lattice_value(
+    plan: Plan, state: BackAndForthState, between: float, finished: bool
 ) -> tuple[float, float]:
-    """The estimate of the continuous value, and of its error.
-
-    The lattice values of the nested grids, extrapolated, where their errors follow a clean law
-    (p = 2); else `between`, the dual value of the spline through psi. Either is the second opinion
-    on the other.
-    """
+    """The estimate of the continuous value, and of its error, where those of the lattice values
+    follow a clean law (p = 2): extrapolated; `between`, that of the spline, is a second opinion."""
     if not (finished and state.values):
         return between, math.inf
-    values = [*state.values, plan.dual]
-    found = [(ORDER * b - a) / (ORDER - 1.0) for a, b in pairwise(values)]
-    left = max(state.gap, 0.0) if math.isfinite(state.gap) else 0.0
+    found = _extrapolated([*state.values, plan.dual])
     before = found[-2] if len(found) > 1 else between
     apart, changed = abs(found[-1] - between), abs(found[-1] - before)
-    if not clean:
-        return between, 2.0 * apart + changed + left
-    return found[-1], max(changed, apart) / 2.0 + left
+    return found[-1], max(changed, apart) / 2.0 + _left(state)
+
+
+def _value(
+    plan: Plan, state: BackAndForthState, between: float, finished: bool, everywhere: bool
+) -> tuple[float, float]:
+    """The same for other p, from the values of the splines; the second opinion is the lattice's.
+
+    Where Q vanishes somewhere they converge with the second power of the cells, or faster: what the
+    last three grids show. Elsewhere the last one is left as it is: on smooth data it is better by
+    far than those before.
+    """
+    if not (finished and state.between):
+        return between, math.inf
+    before, last = state.between[-1], between
+    lattice = _extrapolated([*state.values, plan.dual])[-1]
+    fall = ORDER
+    if len(state.between) > 1:
+        earlier = abs(state.between[-1] - state.between[-2])
+        fall = min(max(earlier / max(abs(last - before), 1e-300), ORDER), SMOOTH)
+    step = (last - before) / (fall - 1.0)
+    found = last if everywhere else last + step
+    return found, 2.0 * abs(step) + abs(found - lattice) + _left(state)
+
+
+def _extrapolated(values: list[float]) -> list[float]:
+    """Richardson's values from those of nested grids, coarsest first."""
+    return [(ORDER * b - a) / (ORDER - 1.0) for a, b in pairwise(values)]
+
+
+def _left(state: BackAndForthState) -> float:
+    return max(state.gap, 0.0) if math.isfinite(state.gap) else 0.0
 
 
 def closing_notes(state: BackAndForthState, status: Status, finished: bool) -> tuple[str, ...]:

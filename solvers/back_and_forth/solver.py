@@ -16,6 +16,7 @@ import numpy as np
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
+from mfgprox.solvers.back_and_forth.continuous import continuous
 from mfgprox.solvers.back_and_forth.cooling import MOST_STEPS, STAGES, cool, take_back
 from mfgprox.solvers.back_and_forth.lattice import Lattice
 from mfgprox.solvers.back_and_forth.lipschitz import regularised, require
@@ -146,6 +147,8 @@ class BackAndForth:
         psi = np.where(lattice.held, state.psi, envelope)
         state.psi = prolonged(psi, lattice.shape, grid.kernel_shape)
         state.values.append(state.dual)
+        if problem.p != 2.0 and lattice.capped is None:
+            state.between.append(continuous(lattice, state.plan).value)
         state.level, state.steps, state.blur = state.level + 1, 0, np.empty(0)
         state.lattice = state.plan = None
 

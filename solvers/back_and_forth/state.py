@@ -28,6 +28,8 @@ class BackAndForthState:
     decrement: float = math.inf
     values: list[float] = field(default_factory=list)
     """Dual values of the coarser grids that were solved, coarsest first."""
+    between: list[float] = field(default_factory=list)
+    """Of the splines through the potentials of those grids, for p other than 2."""
     cooled: int = 0
     """Stages of less blur on the last grid, where the cost is linear beyond a distance."""
     warmer: list[np.ndarray] = field(default_factory=list)

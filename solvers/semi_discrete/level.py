@@ -8,10 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from mfgprox.density import DensityError, Ring, Sampled, Uniform, sample
-from mfgprox.density.base import Density
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
+from mfgprox.solvers.cut_cells import PARTS, in_parts
 from mfgprox.solvers.newton_start import gaussian_start
 from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
 from mfgprox.solvers.semi_discrete.prolong import interpolated
@@ -20,8 +19,6 @@ from mfgprox.solvers.semi_discrete.within import spread
 
 COARSEST = {1: 64, 2: 32}
 """Cells an axis of the first grid at most."""
-PARTS = 4
-"""Parts of a cell an axis in which a density with edges is looked up."""
 
 
 def nested(grid: Grid) -> list[Grid]:
@@ -51,7 +48,11 @@ class Level:
 
     @cached_property
     def parts(self) -> np.ndarray | None:
-        return parts(self.problem)
+        """Q in the parts of the cells, (ny, parts along y, nx, parts along x), if edges cut it."""
+        found = in_parts(self.problem)
+        along_y = PARTS if self.problem.grid.dimension == 2 else 1
+        ny, nx = self.shape
+        return None if found is None else found.reshape(ny, along_y, nx, PARTS)
 
     @cached_property
     def offset(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -138,20 +139,6 @@ class Level:
         return out
 
 
-def parts(problem: Problem) -> np.ndarray | None:
-    """Q in the parts of the cells, (ny, parts along y, nx, parts along x); None for densities
-    without hard edges of a known shape."""
-    density, grid = problem.densities[1], problem.grid
-    if not _has_edges(density):
-        return None
-    try:
-        found: Sampled = sample(density, grid.with_cells(tuple(n * PARTS for n in grid.cells)))
-    except DensityError:
-        return None
-    ny, nx = grid.kernel_shape[1:]
-    return found.values.reshape(ny, PARTS if grid.dimension == 2 else 1, nx, PARTS)
-
-
 def barycentres(of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How far from its centre the mass in each cell lies, in cells along x and y, (ny, nx)."""
     total = of.sum(axis=(1, 3))
@@ -160,8 +147,3 @@ def barycentres(of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     x = np.einsum("iajb,b->ij", of, steps[0]) / total
     y = np.einsum("iajb,a->ij", of, steps[1]) / total
     return x, y
-
-
-def _has_edges(density: Density) -> bool:
-    components = getattr(density, "components", (density,))
-    return any(isinstance(c, Ring | Uniform) for c in components)
