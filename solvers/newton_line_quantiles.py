@@ -46,7 +46,12 @@ class LogQuantiles:
         steep = np.abs(slope)
         part = -np.expm1(-steep)
         rest = np.clip(np.where(left == (slope > 0.0), 1.0 - share, share), 0.0, 1.0)
-        depth = np.clip(-np.log1p(-rest * part) / steep, 0.0, 1.0)
+        # Rounding may leave nothing of a steep cell beyond the place: that is its other end.
+        left_over = np.maximum(1.0 - rest * part, np.finfo(float).tiny)
+        depth = np.where(
+            rest * part < 0.5, -np.log1p(-np.minimum(rest * part, 0.5)), -np.log(left_over)
+        )
+        depth = np.clip(depth / steep, 0.0, 1.0)
         t = np.where(slope > 0.0, 1.0 - depth, depth)
         log_density = mass - np.log(self.h) + np.log(steep / part) - steep * depth
         return self.faces[k] + self.h * t, log_density

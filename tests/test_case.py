@@ -426,7 +426,8 @@ def test_shipped_cases_build(name):
     problem = case.problem()
     assert problem.P.sum() * problem.grid.cell_volume == pytest.approx(1.0, abs=1e-12)
     assert problem.Q.sum() * problem.grid.cell_volume == pytest.approx(1.0, abs=1e-12)
-    assert max(problem.cut_off) < 1e-5
+    # With transport along some axes the box chooses slices: the others are no part of the problem.
+    assert max(problem.cut_off) < (1e-5 if problem.split is None else 1e-3)
     small = load_case(name, [f"grid.cells={SMALL[problem.grid.dimension]}", "grid.time_steps=4"])
     assert np.all(small.P >= 0.0)
     assert pytest.approx(small.Q, abs=1e-12) == problem.on(small.grid).Q
