@@ -76,6 +76,21 @@ def gibbs(
     return R, epsilon * (top - f.end + f.side * delta + conjugate)
 
 
+def placed(R: np.ndarray, delivered: np.ndarray, log_Q: np.ndarray) -> np.ndarray:
+    """R with the mass that cells without Q hold spread over them as `delivered` is.
+
+    With f'(∞) finite D_f knows only how much that is, and U is the same for all of them: where it
+    lies, transport decides. R and delivered: of one shape, in one unit.
+    """
+    off = np.isneginf(log_Q)
+    there = float(delivered[off].sum())
+    if not there > 0.0:
+        return R
+    out = R.copy()
+    out[off] = delivered[off] * (float(R[off].sum()) / there)
+    return out
+
+
 def _log_ratio(f: Ended, distance: np.ndarray) -> np.ndarray:
     """log_ratio with what lies at or beyond the end: ∞ above f'(∞), 0 below f'(0)."""
     inside = distance > 0.0

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from mfgprox.divergence.gibbs import placed
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.back_and_forth.continuous import continuous
 from mfgprox.solvers.back_and_forth.lattice import Lattice
@@ -42,7 +43,10 @@ def solution(
     D = E_P[U_0]; R is the Gibbs density of U_1, zero where Q is (with f'(∞) = ∞).
     """
     problem, grid = lattice.problem, lattice.problem.grid
-    R = plan.R.reshape(grid.shape) / grid.cell_volume
+    R = plan.R
+    if lattice.shared:
+        R = placed(R, plan.delivered, lattice.log_Q)
+    R = R.reshape(grid.shape) / grid.cell_volume
     here = continuous(lattice, plan)
     if problem.p == 2.0:
         value, error = _lattice_value(plan, state, here.value, finished)

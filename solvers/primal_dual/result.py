@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mfgprox.divergence.gibbs import placed
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.primal_dual.chain import ENVELOPE
 from mfgprox.solvers.primal_dual.discretisation import Discretisation
@@ -41,7 +42,8 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
     assert upper is not None and lower is not None
     problem, grid = d.problem, d.problem.grid
     U = (lower.U * d.unit).reshape(-1, *grid.shape)
-    R = _minimiser(d, state)
+    rho = _normalised(upper.rho, grid.cell_volume).reshape(-1, *grid.shape)
+    R = placed(_minimiser(d, state), rho[-1], problem.log_Q)
     value, error = _estimate(d, state)
     notes = list(state.notes)
     if state.start is not None:
@@ -53,7 +55,7 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
         solver=outcome.solver,
         status=outcome.status,
         iterations=outcome.iterations,
-        rho=_normalised(upper.rho, grid.cell_volume).reshape(-1, *grid.shape),
+        rho=rho,
         U=U,
         R=R,
         momentum=_momentum(d, upper.flux),
