@@ -220,7 +220,11 @@ def test_validate_a_case_and_a_result():
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)]
+    ("number", "status"),
+    [
+        (signal.SIGINT, Exit.INTERRUPTED),
+        pytest.param(signal.SIGTERM, Exit.TERMINATED, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_leaves_a_checkpoint_that_resumes_to_the_same_bytes(number, status):
     arguments = ["run", "gaussian_1d", "--set", "grid.cells=[128]", "--set", "solver.rtol=1e-12"]
@@ -244,7 +248,9 @@ def test_a_signal_leaves_a_checkpoint_that_resumes_to_the_same_bytes(number, sta
     assert Path("part.h5").read_bytes() == Path("whole.h5").read_bytes()
 
 
-@pytest.mark.parametrize("solver", ["primal-dual", "fictitious-play"])
+@pytest.mark.parametrize(
+    "solver", ["primal-dual", pytest.param("fictitious-play", marks=pytest.mark.slow)]
+)
 def test_the_same_bytes_for_any_number_of_threads(solver):
     found = set()
     for threads in (1, 2, 4):

@@ -73,7 +73,9 @@ def test_quantiles_say_the_same(name):
 
 
 @pytest.mark.parametrize("name", ["jensen-shannon", "hellinger", "alpha(0.8)", "reverse-kl"])
-@pytest.mark.parametrize("epsilon", [0.05, 2.0, 10.0])
+@pytest.mark.parametrize(
+    "epsilon", [*(pytest.param(e, marks=pytest.mark.slow) for e in (0.05, 2.0)), 10.0]
+)
 def test_in_the_plane(name, epsilon):
     problem = with_divergence(bent([128, 120], epsilon), name)
     solution = solve(problem, "newton", static=True)

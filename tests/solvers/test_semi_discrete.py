@@ -174,7 +174,7 @@ def test_threads_do_not_change_a_bit():
     np.testing.assert_array_equal(found[0].R, found[1].R)
 
 
-@pytest.mark.parametrize("stop", [1, 12, 17])
+@pytest.mark.parametrize("stop", [pytest.param(1, marks=pytest.mark.slow), 12, 17])
 def test_a_resumed_solve_ends_in_the_same_bits(stop):
     problem, solver = case("ring_2d", 2.0, 128), make_solver("semi-discrete")
     whole = iterate(solver, problem, TIGHT, static=True)

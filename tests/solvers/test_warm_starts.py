@@ -119,7 +119,9 @@ def test_a_start_of_another_problem_does_no_harm(solver):
     assert warm.divergence == pytest.approx(cold.divergence, rel=1e-4)
 
 
-@pytest.mark.parametrize(("first", "solver"), [SOLVERS, SOLVERS[::-1]])
+@pytest.mark.parametrize(
+    ("first", "solver"), [SOLVERS, pytest.param(*SOLVERS[::-1], marks=pytest.mark.slow)]
+)
 def test_rough_data(first, solver):
     """Q = 0 outside a ring; the potential of the start says nothing there."""
     problem = ring()
