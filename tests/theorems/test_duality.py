@@ -79,7 +79,9 @@ def test_weak_duality(P, Q, epsilon, p, seed, size):
     value = dual_value(psi, solution.problem, "kl")
     # Curvature of cost less ψ: p(p-1)|x-y|^{p-2} + size·9·2, |x-y| up to 5.
     curvature = 2.0 + p * (p - 1.0) * 5.0 ** max(p - 2.0, 0.0) + 20.0 * size
-    within(value - solution.upper_bound, H * H / 8.0 * curvature)
+    # For p < 2 ψ may bend like |x-y|^p where nothing moves: linear between nodes it misses that.
+    kink = (0.5 * H) ** p if p < 2.0 else 0.0
+    within(value - solution.upper_bound, H * H / 8.0 * curvature + kink)
 
 
 @pytest.mark.paper(
