@@ -119,6 +119,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="kills of each run")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    if unknown := set(given.names) - set(RUNS):
+        parser.error(f"no such runs: {', '.join(sorted(unknown))}; there are {', '.join(RUNS)}")
     for name in SOLVERS:
         make_solver(name)  # loads its modules before the forks
     assert checkpoint.path_for("out.h5").name == "out.checkpoint.h5"
