@@ -33,10 +33,12 @@ def blocks(name, language):
     return re.findall(rf"^```{language}\n(.*?)^```", PAGES[name].read_text(), re.S | re.M)
 
 
-def printed(name):
-    """The lines that are commands: in fenced blocks, and indented by four blanks."""
+def printed(name, cells=True):
+    """The lines that are commands: in fenced blocks, and indented by four blanks; with those of
+    executed cells, which only the build of the site can run, after the cells before them."""
     text = PAGES[name].read_text()
-    cells = re.findall(r"^```\{code-cell\}[^\n]*\n%%bash\n(.*?)^```", text, re.S | re.M)
+    pattern = r"^```\{code-cell\}[^\n]*\n%%bash\n(.*?)^```"
+    cells = re.findall(pattern, text, re.S | re.M) if cells else []
     fenced = [line for block in blocks(name, "bash") + cells for line in block.splitlines()]
     outside = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
     indented = [line.strip() for line in outside.splitlines() if line.startswith("    ")]
@@ -68,7 +70,9 @@ def parsed(call):
 
 
 def to_type(name):
-    return [line for line in printed(name) if not SYNOPSIS.search(line.replace("||", ""))]
+    return [
+        line for line in printed(name, cells=False) if not SYNOPSIS.search(line.replace("||", ""))
+    ]
 
 
 def substituted(call):
