@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfgprox.kernels.transforms import euclidean_pairs, power_lines
+from mfgprox.kernels.transforms import power_lines
+from mfgprox.transform import by_line_pairs, longest_last, turned_back
 
 Values = tuple[np.ndarray, np.ndarray]
 
@@ -69,26 +70,13 @@ def transform(psi: np.ndarray, table: np.ndarray) -> Values:
     f = -np.asarray(psi, float)
     if np.isnan(f).any() or np.isneginf(f).any() or not np.isfinite(f).any():
         raise ValueError("psi must be finite or -inf, and finite somewhere")
-    # The monotone search runs along the longest axis; the others make the pairs.
-    longest = int(np.argmax(f.shape))
-    order = [a for a in range(3) if a != longest] + [longest]
+    order = longest_last(f.shape)
     turned, g = (np.ascontiguousarray(a.transpose(order)) for a in (f, table))
+    if turned.shape[:2] != (1, 1):
+        return by_line_pairs(turned, g, order)
     out, arg = np.empty_like(turned), np.empty(turned.shape, np.int64)
-    if turned.shape[:2] == (1, 1):
-        power_lines(turned[0], g[0, 0], out[0], arg[0])
-    else:
-        euclidean_pairs(turned, g, _by_distance(g[:, :, 0]), out, arg)
-    places = np.unravel_index(arg, turned.shape)
-    back = np.argsort(order)
-    flat = np.ravel_multi_index([places[b] for b in back], f.shape)
-    return np.ascontiguousarray(out.transpose(back)), np.ascontiguousarray(flat.transpose(back))
-
-
-def _by_distance(least: np.ndarray) -> np.ndarray:
-    nz, ny = least.shape
-    dz, dy = np.meshgrid(np.arange(1 - nz, nz), np.arange(1 - ny, ny), indexing="ij")
-    order = np.argsort(least[abs(dz), abs(dy)], axis=None, kind="stable")
-    return np.stack([dz.ravel()[order], dy.ravel()[order]], axis=1).astype(np.int64)
+    power_lines(turned[0], g[0, 0], out[0], arg[0])
+    return turned_back(out, arg, order)
 
 
 def flattened(U: np.ndarray, steepness: float, spacing: tuple[float, ...]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,6 +20,11 @@ class Status(Enum):
     @property
     def converged(self) -> bool:
         return self is Status.CONVERGED
+
+
+def of_all(statuses: Iterable[Status]) -> Status:
+    """How several solves ended: the first that did not converge, else CONVERGED."""
+    return next((status for status in statuses if not status.converged), Status.CONVERGED)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def c_transform(
         return _quadratic(np.ascontiguousarray(f), spacing)
     if cost.separable or sum(n > 1 for n in f.shape) <= 1:
         return _axis_by_axis(f, cost.p, spacing)
-    return _by_line_pairs(f, cost.p, spacing)
+    return _euclidean(f, cost.p, spacing)
 
 
 def _quadratic(f: np.ndarray, spacing: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -87,21 +87,42 @@ def _axis_by_axis(
     return f, np.ravel_multi_index((z, y, x), f.shape)
 
 
-def _by_line_pairs(
+def _euclidean(
     f: np.ndarray, p: float, spacing: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    # The monotone search runs along the longest axis; the others make the pairs.
-    longest = int(np.argmax(f.shape))
-    order = [a for a in range(3) if a != longest] + [longest]
-    turned = np.ascontiguousarray(f.transpose(order))
+    order = longest_last(f.shape)
     squares = [(spacing[a] * np.arange(f.shape[a])) ** 2 for a in order]
     g = (squares[0][:, None, None] + squares[1][:, None] + squares[2]) ** (0.5 * p)
-    offsets = _offsets_by_distance(g[:, :, 0])
+    return by_line_pairs(np.ascontiguousarray(f.transpose(order)), g, order)
+
+
+def longest_last(shape: tuple[int, ...]) -> list[int]:
+    """The monotone search runs along the longest axis; the others make the pairs of lines."""
+    longest = int(np.argmax(shape))
+    return [a for a in range(3) if a != longest] + [longest]
+
+
+def by_line_pairs(
+    turned: np.ndarray, g: np.ndarray, order: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """min_y g[|x - y|] + f(y) and a flat index that attains it, g convex in the distance.
+
+    turned, g: f and the costs of displacements by so many cells, axes in the given order. Returns
+    arrays of the shape of f.
+    """
     out, arg = np.empty_like(turned), np.empty(turned.shape, np.int64)
-    euclidean_pairs(turned, g, offsets, out, arg)
-    places = np.unravel_index(arg, turned.shape)
+    euclidean_pairs(turned, g, _offsets_by_distance(g[:, :, 0]), out, arg)
+    return turned_back(out, arg, order)
+
+
+def turned_back(
+    out: np.ndarray, arg: np.ndarray, order: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values and flat indices with axes in this order, both for axes z, y, x."""
+    places = np.unravel_index(arg, arg.shape)
     back = np.argsort(order)
-    flat = np.ravel_multi_index([places[b] for b in back], f.shape)
+    shape = tuple(arg.shape[b] for b in back)
+    flat = np.ravel_multi_index([places[b] for b in back], shape)
     return np.ascontiguousarray(out.transpose(back)), np.ascontiguousarray(flat.transpose(back))
 
 

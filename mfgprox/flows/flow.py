@@ -12,7 +12,7 @@ import numpy as np
 from mfgprox.divergence import Lipschitz
 from mfgprox.problem import Problem
 from mfgprox.solution import Certificate, Solution
-from mfgprox.tolerance import Status
+from mfgprox.tolerance import Status, of_all
 
 KINDS = ("jko", "gradient")
 STATEMENT = "of the last step of a flow"
@@ -47,12 +47,12 @@ class Flow:
     @property
     def converged(self) -> bool:
         """Whether every inner solve met its tolerance."""
-        return all(status.converged for status in self.statuses)
+        return self.status.converged
 
     @property
     def status(self) -> Status:
         """That of the first inner solve that did not converge, else CONVERGED."""
-        return next((s for s in self.statuses if not s.converged), Status.CONVERGED)
+        return of_all(self.statuses)
 
     @property
     def mass_error(self) -> float:

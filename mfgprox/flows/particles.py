@@ -29,7 +29,7 @@ from mfgprox.problem import Problem
 from mfgprox.sampling.carry import ByMap
 from mfgprox.sampling.files import write
 from mfgprox.solution import Solution
-from mfgprox.tolerance import Status
+from mfgprox.tolerance import Status, of_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +52,12 @@ class ParticleFlow:
     @property
     def converged(self) -> bool:
         """Whether every inner solve met its tolerance."""
-        return all(status.converged for status in self.statuses)
+        return self.status.converged
 
     @property
     def status(self) -> Status:
         """That of the first inner solve that did not converge, else CONVERGED."""
-        return next((s for s in self.statuses if not s.converged), Status.CONVERGED)
+        return of_all(self.statuses)
 
     def save(self, path: str | Path) -> Path:
         """Write the last points, `.npy` or `.csv`, as the density kind `samples` reads them."""
