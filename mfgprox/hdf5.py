@@ -11,6 +11,7 @@ back is a copy of fixed length in the group TEXT.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,7 @@ def read_array(
 
 def _require_stored(found: h5py.Dataset, name: str) -> None:
     """Refuse an array that promises more than its bytes hold, before memory is given to it."""
+    require_chunks(found)
     stored = found.id.get_storage_size()
     if found.nbytes > stored * (DEFLATE_RATIO if found.chunks else 1):
         raise HDF5Error(f"the data of {name!r} are incomplete")
@@ -184,3 +186,9 @@ def _require_stored(found: h5py.Dataset, name: str) -> None:
         expected = np.prod([-(-n // c) for n, c in zip(found.shape, found.chunks, strict=True)])
         if found.id.get_num_chunks() != expected:
             raise HDF5Error(f"the data of {name!r} are incomplete")
+
+
+def require_chunks(found: h5py.Dataset) -> None:
+    """Refuse chunks far larger than the array: to read a number is to unpack its whole chunk."""
+    if found.chunks and math.prod(found.chunks) > max(2 * found.size, 2**20):
+        raise HDF5Error(f"the chunks {found.chunks} are larger than the array {found.shape}")

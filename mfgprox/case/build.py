@@ -58,6 +58,8 @@ def _files(settings: Any, path: Place) -> Iterator[tuple[Place, str]]:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes. Raises OSError."""
-    with path.open("rb") as file:
+    """Of a file's bytes. Raises OSError, and DensityError for what would not end, such as a pipe."""
+    from mfgprox.density.files import regular_file
+
+    with regular_file(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

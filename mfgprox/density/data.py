@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format
 
 from mfgprox.density.base import DensityError, logarithm
 from mfgprox.density.files import regular_file
@@ -92,9 +92,14 @@ def averaged(values: np.ndarray, axis: int, cells: int) -> np.ndarray:
 
 def _numbers(values: Any) -> np.ndarray:
     values = np.asarray(values)
-    if values.dtype.kind not in "biuf":
-        raise DensityError(f"the array must hold real numbers; it holds {values.dtype}")
+    _require_numbers(values.dtype)
     return values.astype(float)
+
+
+def _require_numbers(kind: Any) -> None:
+    """Before anything is read: what is no number may be of any size, or lead anywhere."""
+    if kind.kind not in "biuf" or kind.itemsize > 16:
+        raise DensityError(f"the array must hold real numbers; it holds {str(kind)[:60]}")
 
 
 def _require_shape(found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
@@ -109,25 +114,51 @@ def _other_shape(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
 
 
 def _from_npy(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    values = mapped(path)
     _require_shape(values.shape, shape)
+    _require_numbers(values.dtype)
     return np.array(values)
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array of a .npy file, of which nothing has been read yet.
+
+    Raises ValueError for another kind of file, and whatever NumPy raises for a damaged one.
+    """
+    with path.open("rb") as file:
+        if not file.read(6).startswith(format.MAGIC_PREFIX):
+            raise ValueError("it does not begin as a .npy file")
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _from_npz(path: Path, dataset: str | None, shape: tuple[int, ...]) -> np.ndarray:
     with zipfile.ZipFile(path) as archive:
-        sizes = {n.removesuffix(".npy"): archive.getinfo(n).file_size for n in archive.namelist()}
-    name = next(iter(sizes)) if dataset is None and len(sizes) == 1 else dataset
-    if name is None or name not in sizes:
-        raise DensityError(f"dataset must name one of the arrays in the file: {_listed(sizes)}")
-    if sizes[name] > 16 * math.prod(shape) + 2**16:
-        raise DensityError(f"the array {name} is larger than the grid {shape} (order z, y, x)")
-    with np.load(path, allow_pickle=False) as arrays:
-        return np.array(arrays[name])
+        names = {n.removesuffix(".npy"): n for n in archive.namelist()}
+        name = next(iter(names)) if dataset is None and len(names) == 1 else dataset
+        if name is None or name not in names:
+            raise DensityError(f"dataset must name one of the arrays in the file: {_listed(names)}")
+        with archive.open(names[name]) as file:
+            found, kind = _header(file)
+            _require_shape(found, shape)
+            _require_numbers(kind)
+        with archive.open(names[name]) as file:
+            return np.asarray(format.read_array(file, allow_pickle=False))
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the array that follows. Raises ValueError, and what NumPy leaks."""
+    read = {(1, 0): format.read_array_header_1_0, (2, 0): format.read_array_header_2_0}
+    version = format.read_magic(file)
+    if version not in read:
+        raise ValueError(f"it is written in version {version} of the format")
+    found, _, kind = read[version](file)
+    return found, kind
 
 
 def _from_hdf5(path: Path, dataset: str | None, shape: tuple[int, ...]) -> np.ndarray:
     import h5py
+
+    from mfgprox.hdf5 import require_chunks
 
     with h5py.File(path, "r") as file:
         found = file.get(dataset) if dataset else None
@@ -138,6 +169,8 @@ def _from_hdf5(path: Path, dataset: str | None, shape: tuple[int, ...]) -> np.nd
                 f"dataset must name one of the datasets in the file: {_listed(names)}"
             )
         _require_shape(found.shape or (), shape)
+        _require_numbers(found.dtype)
+        require_chunks(found)
         return np.array(found[...])
 
 

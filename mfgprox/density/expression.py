@@ -11,6 +11,9 @@ from mfgprox.density.base import DensityError
 from mfgprox.density.formula import evaluate, parse
 from mfgprox.grid import AXES, Grid
 
+SLAB = 2**17
+"""Cells on which a formula is evaluated at a time: 1 MiB for each of its parts."""
+
 
 class Expression:
     """A density given by a formula in x, y, z, sampled at cell centres.
@@ -30,11 +33,23 @@ class Expression:
 
     def log_density(self, grid: Grid) -> np.ndarray:
         tree = parse(self.formula, grid.dimension)
-        number = evaluate(tree, dict(zip(AXES, grid.coordinates(), strict=False)))
-        value, log = (np.broadcast_to(v, grid.shape) for v in number)
+        log, negative = np.empty(grid.shape), np.empty(grid.shape, bool)
+        # In slabs, since a formula of many parts holds an array for each of them.
+        rows = max(1, SLAB * grid.shape[0] // math.prod(grid.shape))
+        for start in range(0, grid.shape[0], rows):
+            slab = slice(start, start + rows)
+            number = evaluate(tree, self._coordinates(grid, slab))
+            log[slab] = number.log
+            negative[slab] = np.signbit(number.value) & (number.log > -np.inf)
         self._refuse(np.isnan(log) | (log == np.inf), "is not finite", grid)
-        self._refuse(np.signbit(value) & (log > -np.inf), "is negative", grid)
-        return np.array(log)
+        self._refuse(negative, "is negative", grid)
+        return log
+
+    @staticmethod
+    def _coordinates(grid: Grid, slab: slice) -> dict[str, np.ndarray]:
+        """Of some of the cells along the first axis of arrays, which is the last of x, y, z."""
+        *others, last = grid.coordinates()
+        return dict(zip(AXES, [*others, last[slab]], strict=False))
 
     def _refuse(self, bad: np.ndarray, what: str, grid: Grid) -> None:
         if not bad.any():

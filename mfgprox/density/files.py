@@ -7,6 +7,8 @@ from pathlib import Path
 from mfgprox.density.base import DensityError
 
 MAX_FILE = 4 * 2**30
+MAX_NUMBERS = 50_000_000
+"""Pixels of a picture, coordinates of points: 400 MB of numbers, held about twice."""
 
 
 def regular_file(path: str | Path) -> Path:
@@ -28,3 +30,11 @@ def regular_file(path: str | Path) -> Path:
         reason = getattr(error, "strerror", None) or "not a usable file name"
         raise DensityError(f"the file cannot be read: {reason}") from None
     return path
+
+
+def require_number(count: int) -> None:
+    """Raises DensityError for more coordinates of points than memory is given to."""
+    if count > MAX_NUMBERS:
+        raise DensityError(
+            f"the points have {count:,} coordinates, more than {MAX_NUMBERS:,}; take fewer points"
+        )

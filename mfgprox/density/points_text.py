@@ -14,16 +14,27 @@ from pathlib import Path
 import numpy as np
 
 from mfgprox.density.base import DensityError
+from mfgprox.density.files import require_number
 
 NAMES = {"\t": "tabs", ";": "semicolons", ",": "commas", None: "blanks"}
 LONGEST = 2**16
-"""Characters of a line at most; a line of three numbers is far shorter."""
+"""Bytes of a line at most; a line of three numbers is far shorter."""
+BLOCK = 2**20
+BEGINNINGS = {
+    b"\xff\xfe": "it is UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "it is UTF-16 text; save it as UTF-8",
+    b"\x1f\x8b": "it is compressed; unpack it",
+    b"PK\x03\x04": "it is a zip archive or a spreadsheet; unpack it, or save it as CSV",
+    b"\x93NUMPY": "it is a NumPy array; give its file the ending .npy",
+}
 
 
 def read_points(path: Path) -> np.ndarray:
     """The points, (many, columns). Raises DensityError that names line and column."""
     try:
-        delimiter, skipped = _layout(path)
+        lines = _count_lines(path)
+        delimiter, skipped, columns = _layout(path)
+        require_number((lines - skipped) * columns)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a file without rows is refused by who asked for it
             points = np.loadtxt(
@@ -51,23 +62,53 @@ def read_points(path: Path) -> np.ndarray:
     return points
 
 
-def _layout(path: Path) -> tuple[str | None, int]:
-    """What separates the columns, and how many lines come before the first point."""
+def _count_lines(path: Path) -> int:
+    """How many lines the file has, in a few megabytes of memory, whatever it holds.
+
+    Raises DensityError for what is no text, and for a line that is too long.
+    """
+    count, length, last = 1, 0, b""  # the number of the line at hand, and its bytes so far
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            if not last:
+                _require_text(block)
+            if b"\0" in block:
+                raise DensityError("the file cannot be read as points: it has NUL characters")
+            if last == b"\r" and block.startswith(b"\n"):
+                block = block[1:]
+            last = block[-1:] or b"\n"
+            # As Python counts lines: they end in LF, CR or both.
+            lines = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n"))
+            lengths = np.diff(ends, prepend=-1 - length, append=len(lines)) - 1
+            if lengths.max() >= LONGEST:
+                number = count + int(np.argmax(lengths >= LONGEST))
+                raise DensityError(f"line {number} has {LONGEST} bytes or more: no points")
+            count, length = count + len(ends), int(lengths[-1])
+    return count if length else count - 1
+
+
+def _require_text(beginning: bytes) -> None:
+    for mark, reason in BEGINNINGS.items():
+        if beginning.startswith(mark):
+            raise DensityError(f"the file cannot be read as points: {reason}")
+
+
+def _layout(path: Path) -> tuple[str | None, int, int]:
+    """What separates the columns, how many lines come before the first point, and columns."""
     for number, content in _lines(path, "strict"):
         if content.strip():
             delimiter = next((d for d in ("\t", ";", ",") if d in content), None)
-            heading = not any(map(_readable, _fields(content, delimiter)))
-            return delimiter, number if heading else number - 1
-    return None, 0
+            fields = _fields(content, delimiter)
+            heading = not any(map(_readable, fields))
+            return delimiter, number if heading else number - 1, len(fields)
+    return None, 0, 1
 
 
 def _lines(path: Path, errors: str) -> Iterator[tuple[int, str]]:
-    """Number and content of each line, without comments. Raises DensityError for a line that is
-    too long: its parts would count as lines."""
+    """Number and content of each line, without comments."""
     with path.open(encoding="utf-8-sig", errors=errors) as file:
-        for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), 1):
-            if len(line) == LONGEST and not line.endswith("\n"):
-                raise DensityError(f"line {number} has {LONGEST} characters or more: no points")
+        for number, line in enumerate(file, 1):
             yield number, line.split("#", 1)[0].strip(" \r\n")
 
 

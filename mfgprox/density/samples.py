@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import logsumexp, ndtr
 
 from mfgprox.density.base import DensityError, logarithm, require_dimension, resolving
-from mfgprox.density.files import regular_file
+from mfgprox.density.data import mapped
+from mfgprox.density.files import regular_file, require_number
 from mfgprox.density.points_text import read_points
 from mfgprox.grid import Grid
 
@@ -49,21 +50,14 @@ class Samples:
         """
         path = regular_file(path)
         try:
-            if path.suffix == ".npy":
-                points = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-            else:
-                points = read_points(path)
+            points = _of_array(path, axes) if path.suffix == ".npy" else read_points(path)
         except DensityError:
             raise
         except Exception as error:  # NumPy leaks what its parser of headers meets
             reason = (str(error).splitlines() or ["it is empty"])[0]
             raise DensityError(f"the file cannot be read as points: {reason[:200]}") from None
         samples = cls(points, bandwidth)
-        if samples.points.shape[1] != axes:
-            raise DensityError(
-                f"the points have {samples.points.shape[1]} columns, the grid {axes} axes; "
-                "a file holds one column per axis and nothing else"
-            )
+        _require_columns(samples.points.shape[1], axes)
         return samples
 
     @property
@@ -141,3 +135,22 @@ class Samples:
         means = averages(self.points)
         widths = np.sqrt(self.bandwidth**2 + averages(np.square(self.points - means[which])))
         return means, widths, np.log(counts) - np.log(widths / self.bandwidth).sum(axis=1)
+
+
+def _of_array(path: Path, axes: int) -> np.ndarray:
+    """The points in a .npy file. Raises DensityError, and whatever NumPy raises for its header."""
+    points = mapped(path)
+    if points.dtype.kind not in "biuf":
+        raise DensityError(f"the points must be real numbers; they are {str(points.dtype)[:60]}")
+    if points.ndim > 1:
+        _require_columns(points.shape[1], axes)
+    require_number(points.size)
+    return np.array(points)
+
+
+def _require_columns(found: int, axes: int) -> None:
+    if found != axes:
+        raise DensityError(
+            f"the points have {found} columns, the grid {axes} axes; "
+            "a file holds one column per axis and nothing else"
+        )

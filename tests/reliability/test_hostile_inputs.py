@@ -92,7 +92,7 @@ def test_headers_of_arrays(kind, header, tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("1," * 100_000, "line 1 has 65536 characters or more"),
+        ("1," * 100_000, "line 1 has 65536 bytes or more"),
         ("1" * 100_000, "line 1 has 65536"),
         ("#" * 100_000 + "\n1\n2\n", "line 1 has 65536"),
         ("1\n" + "2" * 100_000, "line 2 has 65536"),
@@ -100,7 +100,7 @@ def test_headers_of_arrays(kind, header, tmp_path):
         ("1\n" * 1000 + "1 2\n", "line 1001 has 2 columns"),
         ("1e999\n", "not finite"),
         ("nan\n", "not finite"),
-        ("\0\n", "no rows"),
+        ("\0\n", "NUL characters"),
         ("#\n" * 1000, "no rows"),
     ],
 )
