@@ -21,6 +21,8 @@ NEGLIGIBLE = 1e-14
 """Share of the mass of P that the sources may leave out, all in all."""
 BLUR = 0.4
 """Square of the width of a blurred target, in cells."""
+MOST_FALL, MOST_RISE, SAME = 3.0, 600.0, 1e-4
+"""Changes of log R over which the marginal's curve is replaced by its secant, and the least one."""
 APART = 1 << 20
 """Lattice coordinate of the potential that the cells without Q share: far from all others."""
 
@@ -122,6 +124,17 @@ class Lattice:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             rate = np.abs(f.elasticity(distance)) / distance  # type: ignore[attr-defined]
         return np.where(R > 0.0, R * np.nan_to_num(rate, posinf=0.0) / self.epsilon, 0.0)
+
+    def secant(self, R: np.ndarray, has: np.ndarray) -> np.ndarray:
+        """-ΔR/Δpsi between the masses R and has, both (cells,), for f other than KL; R not taken
+        below e^-MOST_FALL of itself, and nan where the two are next to equal or R vanishes."""
+        f = self.f
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            change = np.log(has / R).clip(-MOST_FALL, MOST_RISE)
+            log_t = np.log(R) - self.log_Q[self.cells] - math.log(self.problem.grid.cell_volume)
+            way = f.distance(log_t + change) - f.distance(log_t)  # type: ignore[attr-defined]
+            slope = R * np.abs(np.expm1(change) / way) / self.epsilon
+        return np.where(np.isfinite(slope) & (np.abs(change) > SAME), slope, np.nan)
 
     def information(self, R: np.ndarray) -> float:
         """D_f(R‖Q) of masses on the cells, flat."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sparse
 
+from mfgprox.divergence import KullbackLeibler
 from mfgprox.solvers.back_and_forth.lattice import Lattice
 from mfgprox.solvers.back_and_forth.multigrid import Laplacian, Multigrid, solved
 from mfgprox.solvers.back_and_forth.pairs import LIMITS, pairs
@@ -153,15 +154,20 @@ class Plan:
     def _marginal(self, lattice: Lattice) -> tuple[np.ndarray, np.ndarray | None]:
         """Diagonal of the marginal's Hessian; with mass outside of Q its coupling to the last.
 
-        Where more than R arrives, R will grow exponentially as psi falls: see `direction`.
+        Where more than R arrives, R will grow as psi falls, exponentially for KL; for another f it
+        has a pole at the end of the domain of f*, which a step by the slope alone would pass: the
+        secant to what arrives leads there, and back from R that are too large by orders.
         """
         wanted, has = self.R[lattice.cells], self.delivered[lattice.cells]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            ratio = np.log(has / np.maximum(wanted, has * np.exp(LEAST)))
-            mean = np.where(ratio > 1e-6, (has - wanted) / ratio, wanted)
-            growth = np.where(wanted > has * np.exp(LEAST), mean / wanted, 1.0)
-        slope = lattice.slope(self.R) * np.maximum(growth, 1.0)
-        slope = np.where(has > wanted, np.maximum(slope, mean / lattice.epsilon), slope)
+        slope = lattice.slope(self.R)
+        if isinstance(lattice.f, KullbackLeibler):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                ratio = np.log(has / np.maximum(wanted, has * np.exp(LEAST)))
+                mean = np.where(ratio > 1e-6, (has - wanted) / ratio, wanted)
+            slope = np.where(has > wanted, np.maximum(slope, mean / lattice.epsilon), slope)
+        else:
+            secant = lattice.secant(wanted, has)
+            slope = np.where(np.isnan(secant), slope, secant)
         if not lattice.shared:
             return slope, None
         if not self.R[~lattice.held].sum() > 0.0:
