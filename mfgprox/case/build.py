@@ -58,7 +58,7 @@ def _files(settings: Any, path: Place) -> Iterator[tuple[Place, str]]:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes. Raises OSError, and DensityError for what would not end, such as a pipe."""
+    """Of a file's bytes. Raises OSError, and DensityError for what is no file and may not end."""
     from mfgprox.density.files import regular_file
 
     with regular_file(path).open("rb") as file:
