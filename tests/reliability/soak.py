@@ -1,7 +1,8 @@
 """Random problems for an hour: `python tests/reliability/soak.py --minutes 60 [--seed N]`.
 
 Every problem is solved by every solver that takes it. Answers must be sound, must not contradict
-each other, and must come back from a file to the last bit. The report tells how many, what failed
+each other nor those to the same problem told differently (relatives.py), and must come back from a
+file to the last bit. The report tells how many, what failed
 (with the seed that repeats it), and how the memory of the process grew. Exit status 1 if any did.
 """
 
@@ -18,8 +19,10 @@ from collections import Counter
 from pathlib import Path
 
 from agreement import answers, contradictions, random_problem
+from relatives import relatives, unlike
 
 from mfgprox import load
+from mfgprox.solution import Solution
 from mfgprox.storage import save
 
 
@@ -33,14 +36,23 @@ def check(seed: int, folder: Path, statuses: Counter) -> list[str]:
     problem = random_problem(seed)
     found = answers(problem)
     for name, solution in found.items():
-        statuses[name, solution.status.name.lower().replace("_", " ")] += 1
+        statuses[name, _word(solution)] += 1
     wrong = contradictions(found)
+    told = relatives(problem)
+    relative = told[seed % len(told)]
+    answer = answers(relative.problem, ("auto",))["auto"]
+    statuses[f"auto, {relative.what}", _word(answer)] += 1
+    wrong += unlike(found, relative, answer)
     for name, solution in found.items():
         back = load(save(solution, folder / "out.h5"))
         for field in ("rho", "U", "R"):
             if getattr(back, field).tobytes() != getattr(solution, field).tobytes():
                 wrong.append(f"{name}: {field} comes back from the file with other bits")
     return wrong
+
+
+def _word(solution: Solution) -> str:
+    return solution.status.name.lower().replace("_", " ")
 
 
 def report(count: int, statuses: Counter, failed: dict[int, str], sizes: list[float]) -> str:
