@@ -32,7 +32,9 @@ def certified(solution: Solution) -> Solution:
         )
     else:
         bounds = continuous_bounds(problem, solution.U[-1], path=path)
-    value, error = best_estimate(solution.divergence, solution.divergence_error, bounds)
+    # What a solver says of its error holds for a problem that it has solved.
+    own_error = solution.divergence_error if solution.converged else math.inf
+    value, error = best_estimate(solution.divergence, own_error, bounds)
     transport = solution.transport_cost
     if solution.converged:
         # W(P, R) = D - eps D_f(R‖Q) at the minimiser, and D is what is known best.

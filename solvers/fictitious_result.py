@@ -124,6 +124,8 @@ def estimate(responses: list[Response]) -> Estimate:
         raw = found[0].value
         value = raw + (best.value - raw) / 3.0
         error = abs(best.value - value)
+    if not finest.level.problem.smooth:
+        error = math.inf  # the order of what edges and rough data cost shows in no two grids
     note = f"value, R and U are extrapolated over {grids} nested grids; rho is that of the finest"
     return Estimate(best.U, best.R, value, error, (note,))
 
