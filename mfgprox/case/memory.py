@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
+from mfgprox.case.free_memory import free
 from mfgprox.case.schema import CaseSettings
+
+__all__ = ["estimate", "free", "in_words", "method_of", "time_levels"]
 
 
 @dataclass(frozen=True)
@@ -83,37 +84,6 @@ def time_levels(settings: CaseSettings) -> int:
     if method in STATIC and not settings.output.path:
         return 2
     return grid.time_steps + 1
-
-
-def free() -> int | None:
-    """Bytes that are free for this process, or None where the system does not say."""
-    limits = [n for n in (_available(), _control_group()) if n is not None]
-    return min(limits) if limits else None
-
-
-def _available() -> int | None:
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
-def _control_group() -> int | None:
-    """What a container still allows."""
-    root = Path("/sys/fs/cgroup")
-    try:
-        most = int((root / "memory.max").read_text())
-        used = int((root / "memory.current").read_text())
-    except (OSError, ValueError):  # no container, or the word "max"
-        return None
-    return max(most - used, 0)
 
 
 def in_words(size: int) -> str:
