@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,8 +62,9 @@ def run(options: RunOptions) -> Exit:
         require_writable(output)
         if not (options.resume and checkpoint.path_for(output).exists()):
             refuse_other_case(output, case, options.force)
-        solution = _solve(case, output, options, interruption, began)
-        _write(solution, output)
+        with claiming(output):
+            solution = _solve(case, output, options, interruption, began)
+            _write(solution, output)
         if not options.quiet:
             from mfgprox.summary import summary
 
@@ -225,6 +228,20 @@ class writing:
         if isinstance(error, OSError):
             reason = error.strerror or str(error)
             raise CannotWrite(f"cannot write {self.path}: {reason}") from error
+
+
+@contextlib.contextmanager
+def claiming(output: Path) -> Iterator[None]:
+    """Keep other runs from this output during the block. Raises CannotWrite where one is at it."""
+    from mfgprox.claim import Claimed, claimed
+
+    with contextlib.ExitStack() as held:
+        with writing(output):
+            try:
+                held.enter_context(claimed(output))
+            except Claimed as error:
+                raise Claimed(f"{error}; wait for it, or give another name with -o") from None
+        yield
 
 
 def announce_compilation(quiet: bool) -> None:

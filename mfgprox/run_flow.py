@@ -7,7 +7,7 @@ from typing import Any
 
 from mfgprox.exits import BadInput, Exit, say
 from mfgprox.interruption import Interruption
-from mfgprox.run import announce_compilation, require_writable, writing
+from mfgprox.run import announce_compilation, claiming, require_writable, writing
 
 
 def run_flow(
@@ -38,16 +38,16 @@ def run_flow(
         "tolerance": case.solver.tolerance(),
         "callback": None if quiet else _report,
     }
-    try:
-        with Interruption():
+    with Interruption(), claiming(output):
+        try:
             if kind == "jko":
                 flow = jko(problem, tau, steps, **settings)
             else:
                 flow = gradient_flow(problem, tau * steps, steps, **settings)
-    except (FlowError, Unsuitable) as error:
-        raise BadInput(str(error)) from error
-    with writing(output):
-        flow.save(output)
+        except (FlowError, Unsuitable) as error:
+            raise BadInput(str(error)) from error
+        with writing(output):
+            flow.save(output)
     if not quiet:
         print(output)
     if not flow.converged:

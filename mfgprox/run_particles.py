@@ -9,7 +9,7 @@ import numpy as np
 
 from mfgprox.exits import BadInput, Exit, say
 from mfgprox.interruption import Interruption
-from mfgprox.run import announce_compilation, require_writable, writing
+from mfgprox.run import announce_compilation, claiming, require_writable, writing
 
 if TYPE_CHECKING:
     from mfgprox.density import Density
@@ -54,17 +54,17 @@ def run_particles(
         target: np.ndarray | Density = Q
         if isinstance(Q, Samples):
             target = Q.points[_inside(Q.points, problem)]
-        with Interruption():
+        with Interruption(), claiming(output):
             flow = particle_flow(
                 points, target, epsilon=problem.epsilon, grid=problem.grid, time=tau * steps,
                 steps=steps, bandwidth=widths[0] if widths else None, p=problem.p,
                 cost=problem.cost, f_divergence=problem.divergence, solver=case.solver.method,
                 tolerance=case.solver.tolerance(), callback=None if quiet else report,
             )  # fmt: skip
+            with writing(output):
+                flow.save(output)
     except (FlowError, Unsuitable, SamplingError) as error:
         raise BadInput(str(error)) from error
-    with writing(output):
-        flow.save(output)
     if not quiet:
         print(f"{output}: {len(points)} particles at time {tau * steps:g}")
     if not flow.converged:

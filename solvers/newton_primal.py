@@ -10,6 +10,7 @@ Source: Baptista et al., Proximal optimal transport divergences, (2.4) and Theor
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,9 @@ def competitor(level: Level, at: Potential, epsilon: float) -> Competitor:
         log_R = np.where(np.isfinite(log_R) & ~nothing, log_R, gibbs)
     R = np.exp(log_R)
     mass = float(R.sum()) * level.volume
+    if not (mass > 0.0 and moved > 0.0):
+        # A map that folds everywhere leaves no density: nothing bounds the value from above.
+        return Competitor(log_R, 0.0, math.inf, math.inf)
     R /= mass
     information = epsilon * level.problem.divergence.between(R, level.log_Q, level.volume)
     at_R = float((R * level.psi(at)).sum()) * level.volume

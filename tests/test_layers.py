@@ -15,6 +15,7 @@ LAYERS = [
         "tolerance",
         "kernels",
         "atomic",
+        "claim",
         "hdf5",
         "tree",
         "audit",

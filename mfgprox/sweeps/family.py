@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mfgprox.claim import claimed
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.storage import load
@@ -131,7 +132,8 @@ def sweep(
 
     Cases that fail are rows; the others are solved all the same. Raises SweepError for values or
     options that cannot be used and for a directory that holds results of other cases,
-    `iterate.Interrupted` where `interrupted` says so.
+    `iterate.Interrupted` where `interrupted` says so, OSError where the system refuses or another
+    sweep is at work in the directory.
     """
     epsilons = distinct("epsilon", epsilon, LEAST_EPSILON)
     ps = distinct("p", [problem.p] if p is None else p, LEAST_P)
@@ -160,7 +162,8 @@ def sweep(
     where = _Where(jobs, threads, scheduler, slurm)
     where.check()
     folder.mkdir(parents=True, exist_ok=True)
-    where.run(work, folder, report, interrupted)
+    with claimed(folder / TABLE):
+        where.run(work, folder, report, interrupted)
     return Sweep(problem, tuple(rows[key] for key in sorted(rows)), folder)
 
 

@@ -2,13 +2,16 @@
 
 Each run of RUNS is done once to its end; then again and again, killed with SIGKILL after a random
 part of that time. Whatever is left must open, and after `--resume` the directory holds the result
-alone, equal to that of the whole run to the last bit. Runs are forks of one process that has the
-package loaded, so that most moments lie within the solve.
+alone, equal to that of the whole run to the last bit. Runs are forks of one process that has done
+the run itself, with its kernels loaded, so that most moments lie within the solve; they write a
+checkpoint after every step.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import random
 import signal
@@ -17,7 +20,11 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ |= {"NUMBA_NUM_THREADS": "1", "MFGPROX_CHECKPOINT_SECONDS": "0.02"}
+os.environ |= {
+    "NUMBA_NUM_THREADS": "1",
+    "NUMBA_THREADING_LAYER": "workqueue",  # works on in a fork
+    "MFGPROX_CHECKPOINT_SECONDS": "0",
+}
 
 from runs_of_solvers import FLOWS, RUNS
 
@@ -28,7 +35,17 @@ from mfgprox.run_flow import run_flow
 from mfgprox.solvers import SOLVERS, make_solver
 
 STEPS = 6
-LATE = 300.0
+
+
+def do(method: str, case: tuple[str, ...], folder: Path, resume: bool = False) -> int:
+    """The run, in this process; its exit status."""
+    os.chdir(folder)
+    name, *overrides = case
+    if method in FLOWS:
+        return run_flow(name, method, 0.05, STEPS, Path("out.h5"), tuple(overrides), quiet=True)
+    return run(
+        RunOptions(name, Path("out.h5"), method, tuple(overrides), False, resume, quiet=True)
+    )
 
 
 def begin(method: str, case: tuple[str, ...], folder: Path, resume: bool = False) -> int:
@@ -38,20 +55,9 @@ def begin(method: str, case: tuple[str, ...], folder: Path, resume: bool = False
         return child
     status = 70
     try:
-        os.chdir(folder)
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 2)
-        name, *overrides = case
-        if method in FLOWS:
-            status = run_flow(
-                name, method, 0.05, STEPS, Path("out.h5"), tuple(overrides), quiet=True
-            )
-        else:
-            status = run(
-                RunOptions(
-                    name, Path("out.h5"), method, tuple(overrides), False, resume, quiet=True
-                )
-            )
+        status = do(method, case, folder, resume)
     finally:
         os._exit(int(status))
 
@@ -68,7 +74,7 @@ def opens(path: Path, flow: bool) -> None:
         assert "unfinished" in describe(path)
     elif path.name == "out.h5":
         (load_flow if flow else load)(path)
-    else:
+    elif path.name != ".out.lock":
         assert path.suffix == ".h5" and ".tmp" in path.name, f"a stray {path.name}"
 
 
@@ -81,7 +87,10 @@ def kill_and_resume(name: str, count: int, seed: int) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder:
         whole, part = Path(folder, "whole"), Path(folder, "part")
         whole.mkdir()
-        finish(method, case, whole)  # kernels are compiled
+        with contextlib.redirect_stderr(io.StringIO()):
+            do(method, case, whole)  # compiles and loads kernels, which forks find loaded
+        for path in whole.iterdir():
+            path.unlink()
         began = time.monotonic()
         expected_status = finish(method, case, whole)
         seconds = time.monotonic() - began
