@@ -158,7 +158,9 @@ def mutant(rng: random.Random, text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def answered(found: Callable[[], Case], name: str) -> tuple[Case | str, float]:
+def answered(
+    found: Callable[[], Case], name: str, limit: float = SECONDS
+) -> tuple[Case | str, float]:
     """The case, or the message, and the seconds that it took. Raises AssertionError where they are
     too many or the message is not fit to print, and whatever is no CaseError."""
     began = time.process_time()
@@ -167,7 +169,7 @@ def answered(found: Callable[[], Case], name: str) -> tuple[Case | str, float]:
     except CaseError as error:
         answer = str(error)
     seconds = time.process_time() - began
-    assert seconds < SECONDS, f"{seconds:.2f} s"
+    assert seconds < limit, f"{seconds:.2f} s"
     if isinstance(answer, str):
         lines = answer.split("\n")
         assert answer and len(lines) <= 50

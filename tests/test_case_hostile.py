@@ -113,6 +113,18 @@ def test_mutations_of_the_shipped_cases(tmp_path):
     assert 0.05 < sum(m.accepted for m in met) / sum(m.count for m in met) < 0.5
 
 
+def test_a_key_that_is_called_as_the_kind_of_its_table():
+    part = '[Q]\nkind = "mixture"\ncomponents = [{ kind = "gaussian", gaussian = [1], std = [1] }]'
+    text = BASE.partition("[Q]")[0] + part
+    line = text.count("\n") + 1
+    assert answer(text) == (
+        f"my.toml:{line}: Q.components[0].mean: is missing; Q.components[0] requires kind, mean\n"
+        f"my.toml:{line}: Q.components[0].gaussian = [1]: is not a key of Q.components[0]; "
+        "accepted: kind, mean, std, cov"
+    )
+    assert "P.mixture = 1: is not a key of P" in answer(BASE, ["P.mixture=1"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", shipped.names())
 def test_a_hundred_thousand_mutations(name, tmp_path):

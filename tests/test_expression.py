@@ -1,14 +1,10 @@
 """Formulas: right where they are allowed, refused with the offending part where not."""
 
-import time
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mfgprox.density import DensityError, Expression, sample
-from mfgprox.density.formula import FormulaError, evaluate, parse
+from mfgprox.density.formula import evaluate, parse
 from mfgprox.grid import Grid
 
 LINE = Grid((-4.0,), (4.0,), (50,))
@@ -95,95 +91,6 @@ def test_zeros_are_zeros():
 def test_what_is_no_density(formula, reason):
     with pytest.raises(DensityError, match=reason):
         sample(Expression(formula), LINE)
-
-
-HOSTILE = [
-    ("__import__('os').system('true')", "not allowed"),
-    ("open('/etc/passwd')", '"open" is not known'),
-    ("(1).__class__", "not allowed"),
-    ("x.real", "not allowed"),
-    ("[1,2]", "not allowed"),
-    ("(1,2)", "not allowed"),
-    ("{x}", "not allowed"),
-    ("lambda: 1", "not allowed"),
-    ("x if x > 0 else 1", "not allowed"),
-    ("(y := 1)", "not allowed"),
-    ("[x for x in (1,)]", "not allowed"),
-    ("x < 1", "not allowed"),
-    ("x and 1", "not allowed"),
-    ("not x", "not allowed"),
-    ("~1", "not allowed"),
-    ("1 << 99999999", "not allowed"),
-    ("x @ x", "not allowed"),
-    ("x // 2", "not allowed"),
-    ("x % 2", "not allowed"),
-    ("'a' * 999999999", "not allowed"),
-    ("b'a'", "not allowed"),
-    ("f'{x}'", "not allowed"),
-    ("True", "not allowed"),
-    ("None", "not allowed"),
-    ("...", "not allowed"),
-    ("1j", "not allowed"),
-    ("exp", "needs its arguments"),
-    ("exp()", "takes 1 arguments; got 0"),
-    ("exp(1, 2)", "takes 1"),
-    ("exp(x=1)", "not allowed"),
-    ("exp(*x)", "not allowed"),
-    ("where(x, 1, 2)", "comparison"),
-    ("where(x == 1, 1, 2)", "comparison"),
-    ("exp(1)(2)", "not allowed"),
-    ("sine(x)", 'did you mean "sin"'),
-    ("xx + 1", '"xx" is not known'),
-    ("y + 1", "only the axes x"),
-    ("9**9**9**9", "exponent"),
-    ("x**10**9", "exponent"),
-    ("2**-5000", "exponent"),
-    ("9" * 400, "too large"),
-    ("0x" + "f" * 500, "too large"),
-    ("1" * 999, "too large"),
-    ("1e999", "too large"),
-    ("x +", "cannot be read"),
-    ("x + $ y", "cannot be read at character 5"),
-    ("1 2", "cannot be read"),
-    ("x; x", "cannot be read"),
-    ("import os", "cannot be read"),
-    ("1if x else 2", "."),
-    ("(" * 400 + "x" + ")" * 400, "."),
-    ("-" * 900 + "x", "deep"),
-    ("x" + "+x" * 400, "deep"),
-    ("x" * 1001, "1 to 1000 characters"),
-    ("", "1 to 1000"),
-    ("   ", "1 to 1000"),
-    ("x\0", "cannot be read"),
-    ("\ud800", "cannot be read"),
-    ("ｘ．real", "."),
-    ("exp(" * 200 + "x" + ")" * 200, "."),
-]
-
-
-@pytest.mark.parametrize(("formula", "reason"), HOSTILE, ids=lambda v: ascii(v)[:30])
-def test_hostile_formulas(formula, reason):
-    began = time.perf_counter()
-    with pytest.raises(FormulaError, match=reason) as caught:
-        parse(formula, 1)
-    assert time.perf_counter() - began < 0.5
-    assert len(str(caught.value)) < 500
-    assert len(str(caught.value).splitlines()) == 1
-
-
-ALPHABET = "xyze0123456789.+-*/()<>=, _'\"[]{}:;@%&|^~!\\\n\tπexplogwhere"
-
-
-@settings(max_examples=300, deadline=2000)
-@given(st.text(ALPHABET, max_size=60))
-def test_any_text_gives_a_density_or_one_clear_error(text):
-    try:
-        found = sample(Expression(text), SPACE)
-    except DensityError as error:
-        assert str(error)
-    else:
-        assert np.all(found.values >= 0.0)
-        assert found.values.sum() * SPACE.cell_volume == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

@@ -58,18 +58,25 @@ def _fault(detail: ErrorDetails, data: dict[str, Any]) -> Fault:
 def _path_in(data: Any, loc: tuple[str | int, ...]) -> Path:
     """pydantic's location without the names of union members that it puts in."""
     path: list[str | int] = []
-    node = data
+    node, tagged = data, False
     for part in loc:
         if path and not isinstance(node, dict | list):
             break  # a name that stands for a table: f_divergence = "kl"
-        if isinstance(node, dict) and part not in node and part == node.get("kind"):
+        if _is_density(tuple(path)) and not tagged:
+            tagged = True
             continue
+        tagged = False
         path.append(part)
         try:
             node = value_at(node, (part,))
         except (KeyError, IndexError, TypeError):
             node = None
     return tuple(path)
+
+
+def _is_density(path: Path) -> bool:
+    """Whether a table of many kinds is here, of which pydantic names the kind next."""
+    return path in (("P",), ("Q",)) or (len(path) > 1 and path[-2] == "components")
 
 
 def _kind(data: Any, path: Path) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from mfgprox.density.base import DensityError
-from mfgprox.density.formula import evaluate, parse
+from mfgprox.density.formula import evaluate, parse, shown
 from mfgprox.grid import AXES, Grid
 
 SLAB = 2**17
@@ -59,7 +59,7 @@ class Expression:
             f"{name} = {grid.centers(i)[index[i]]:g}"
             for i, name in enumerate(AXES[: grid.dimension])
         )
-        raise DensityError(f'"{self.formula[:60]}" {what} at {place}')
+        raise DensityError(f'"{shown(self.formula, 60)}" {what} at {place}')
 
     def cut_off(self, grid: Grid) -> float:
         """The share outside the box, if the formula is integrable as far as can be seen.

@@ -144,7 +144,14 @@ def _check_exponent(node: ast.expr, formula: str) -> None:
 
 def _token(node: ast.expr, formula: str) -> str:
     text = ast.get_source_segment(formula, node) or type(node).__name__
-    return f'"{text if len(text) <= 40 else text[:39] + "…"}"'
+    return f'"{shown(text, 40)}"'
+
+
+def shown(text: str, most: int) -> str:
+    """So much of a formula, on one line."""
+    text = " ".join(text.split())
+    text = text if len(text) <= most else text[: most - 1] + "…"
+    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 def evaluate(node: ast.expr, coordinates: dict[str, np.ndarray]) -> Number:
