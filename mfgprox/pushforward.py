@@ -27,16 +27,18 @@ def by_map(problem: Problem, U: np.ndarray) -> tuple[float, float]:
     """Value of the competitor P(S) det DS, and the estimated error of its sums and differences.
 
     U: the terminal potential, finite, shaped grid.shape. The value is inf where S is no monotone
-    map or R has not the mass one. What P has beyond the images of the cells, or what a fold counts
+    map, R has not the mass one or D_f is not finite. What P has beyond the images of the cells, or what a fold counts
     twice, is moved anywhere: at most across the box.
     """
     fourth, sixth = (_pushed(problem, U, order) for order in (4, 6))
     if fourth is None or sixth is None:
         return math.inf, 0.0
-    value = sixth.value(problem)
+    value, before, spread = sixth.value(problem), fourth.value(problem), sixth.spread(problem)
+    if not all(math.isfinite(v) for v in (value, before, spread)):
+        return math.inf, 0.0  # R all but vanishes where Q does not, and f(0) = ∞
     error = (
-        2.0 * abs(value - fourth.value(problem))
-        + sixth.spread(problem)
+        2.0 * abs(value - before)
+        + spread
         + (abs(sixth.mass - 1.0) + 2.0 * sixth.folded) * problem.grid.diameter**problem.p
     )
     return value, error
@@ -65,10 +67,12 @@ class _Pushed:
         return transport + problem.epsilon * information
 
     def spread(self, problem: Problem) -> float:
-        """Estimated error of the sums over cells."""
-        with np.errstate(divide="ignore"):
+        """Estimated error of the sums over cells, inf where what they sum is not finite."""
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             ratio = np.exp(np.clip(np.log(self.R) - problem.log_Q, -600.0, 600.0))
-        price = np.exp(problem.log_Q) * problem.divergence.f(ratio)
+            price = np.exp(problem.log_Q) * problem.divergence.f(ratio)
+        if not np.isfinite(price).all():
+            return math.inf
         return self.over.spread(self.R * self.displaced + problem.epsilon * price, self.R)
 
 
