@@ -27,8 +27,8 @@ def by_map(problem: Problem, U: np.ndarray) -> tuple[float, float]:
     """Value of the competitor P(S) det DS, and the estimated error of its sums and differences.
 
     U: the terminal potential, finite, shaped grid.shape. The value is inf where S is no monotone
-    map, R has not the mass one or D_f is not finite. What P has beyond the images of the cells, or what a fold counts
-    twice, is moved anywhere: at most across the box.
+    map, R has not the mass one or D_f is not finite. What P has beyond the images of the cells, or
+    what a fold counts twice, is moved anywhere: at most across the box.
     """
     fourth, sixth = (_pushed(problem, U, order) for order in (4, 6))
     if fourth is None or sixth is None:
