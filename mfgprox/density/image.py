@@ -58,7 +58,8 @@ class Image:
                             f"{MAX_NUMBERS:,}; make it smaller"
                         )
                     # Cameras store a picture as it was held and say how to turn it upright.
-                    weights = _weights(ImageOps.exif_transpose(picture), mass)
+                    ImageOps.exif_transpose(picture, in_place=True)
+                    weights = _weights(picture, mass)
         except DensityError:
             raise
         except Exception as error:  # image decoders raise nearly anything on broken files

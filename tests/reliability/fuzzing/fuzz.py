@@ -55,8 +55,9 @@ def libfuzzer(target: str, work: Path, *options: str) -> int:
     """Run libFuzzer in another process; its exit status, 0 where nothing was found."""
     words = work / "words"
     words.write_text("".join(f'"{word}"\n' for word in WORDS.get(target, "").split()))
-    command = [sys.executable, __file__, "--child", target, str(work), f"-dict={words}"]
-    command += ["-timeout=20", "-rss_limit_mb=3000", "-max_len=40000"]
+    command = [sys.executable, __file__, "--child", target, str(work), "-timeout=20"]
+    command += [f"-dict={words}"] if target in WORDS else []
+    command += ["-rss_limit_mb=3000", "-max_len=40000"]
     command += [f"-artifact_prefix={work}/found_", *options]
     with (work / "log").open("a") as log:
         return subprocess.run(command, stderr=log, stdout=log).returncode
