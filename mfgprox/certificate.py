@@ -16,7 +16,7 @@ import numpy as np
 from mfgprox.competitor import Path
 from mfgprox.enclosure import Enclosure
 from mfgprox.problem import Problem
-from mfgprox.quadrature import by_formula, forget_parts
+from mfgprox.quadrature import constant_within, forget_parts
 from mfgprox.rough_bounds import rough_bounds
 from mfgprox.smooth_bounds import smooth_bounds
 
@@ -112,13 +112,11 @@ def _refined(problem: Problem, U_1: np.ndarray, reflecting: bool) -> Enclosure |
 def _statement(
     problem: Problem, errors: list[float], truncation: float, upper: bool, crossed: bool
 ) -> str:
-    averaged = [n for n, d in zip("PQ", problem.densities, strict=True) if not by_formula(d)]
-    which = f", {' and '.join(averaged)} constant within each cell" if averaged else ""
     sides = [f"{errors[0]:.1e}, which has been subtracted from the lower one"]
     if upper:
         sides.append(f"{errors[1]:.1e}, which has been added to the upper one")
     text = (
-        f"Bounds of the continuous problem on the box{which}, "
+        f"Bounds of the continuous problem on the box{constant_within(problem)}, "
         f"up to an estimated relative quadrature error of {', and of '.join(sides)}"
     )
     if crossed:

@@ -17,7 +17,7 @@ from mfgprox.capped_cost import CappedCost, distances, transform
 from mfgprox.certificate import Bounds
 from mfgprox.divergence import Lipschitz
 from mfgprox.problem import Problem
-from mfgprox.quadrature import Divided, by_formula, edge_error, forget_parts
+from mfgprox.quadrature import Divided, constant_within, edge_error, forget_parts
 
 PARTS = 3
 """Nodes for each cell and axis: odd, so that the centres are among them."""
@@ -46,13 +46,11 @@ def lipschitz_bounds(problem: Problem, U_1: np.ndarray, upper: float, value: flo
     upper += edges
     lower = max(below - chord - error - 1e-12 * abs(below), 0.0)
     upper = max(upper, lower)
-    averaged = [n for n, d in zip("PQ", problem.densities, strict=True) if not by_formula(d)]
-    which = f", {' and '.join(averaged)} constant within each cell" if averaged else ""
     scale = max(abs(below), 1e-300)
     text = (
-        f"Bounds of the continuous problem on the box{which}, with S constant within each cell for "
-        f"the upper one; from the lower one {chord / scale:.1e} of it have been subtracted for the "
-        f"minimum between nodes and {error / scale:.1e} for the sums."
+        f"Bounds of the continuous problem on the box{constant_within(problem)}, with S constant "
+        f"within each cell for the upper one; from the lower one {chord / scale:.1e} of it have "
+        f"been subtracted for the minimum between nodes and {error / scale:.1e} for the sums."
     )
     estimate = min(max(value, lower), upper)
     return Bounds(lower, upper, estimate, error / scale, 0.0, text)

@@ -1,7 +1,8 @@
 """P and Q on the cells of a grid divided into parts, and what the centre sums leave out.
 
-Densities given by a formula are sampled anew on the parts; those given by data (arrays, images,
-samples) are constant within a cell, and that is the problem which their bounds belong to.
+Densities given by a formula and data (arrays, images) that are finer than the grid are sampled anew
+on the parts; other data, and counted samples, are constant within a cell, and that is the problem
+which their bounds belong to.
 """
 
 from __future__ import annotations
@@ -11,16 +12,26 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mfgprox.density import Density, Mixture, Ring, Uniform
+from mfgprox.density import ArrayDensity, Density, Image, Mixture, Ring, Uniform
 from mfgprox.density.base import normalised
+from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 
 
-def by_formula(density: Density) -> bool:
-    """Whether a density is known at every point, not only as averages over cells."""
+def known_within(density: Density, grid: Grid) -> bool:
+    """Whether more is known of a density than its averages over the cells of the grid."""
     if isinstance(density, Mixture):
-        return all(by_formula(component) for component in density.components)
+        return all(known_within(component, grid) for component in density.components)
+    if isinstance(density, (ArrayDensity, Image)):
+        return any(n > m for n, m in zip(density.values.shape, grid.shape, strict=True))
     return density.smooth or isinstance(density, (Ring, Uniform))
+
+
+def constant_within(problem: Problem) -> str:
+    """What a sentence on bounds says of a P or Q that is constant within the cells."""
+    pairs = zip("PQ", problem.densities, strict=True)
+    names = [name for name, density in pairs if not known_within(density, problem.grid)]
+    return f", {' and '.join(names)} constant within each cell" if names else ""
 
 
 def on_parts(problem: Problem, which: int, parts: int) -> np.ndarray:
@@ -47,7 +58,7 @@ def _sampled(problem: Problem, which: int, parts: int) -> np.ndarray:
     if parts == 1:
         return log_values
     grid = problem.grid
-    if by_formula(density):
+    if known_within(density, grid):
         return normalised(
             density, grid.with_cells(tuple(n * parts if n > 1 else n for n in grid.cells))
         )
@@ -82,14 +93,13 @@ class Divided:
 
 
 def centres_of_mass(problem: Problem, which: int = 1) -> np.ndarray:
-    """From the centre of each cell to the centre of the mass of a P (0) or Q (1) with hard edges.
-
-    (cells, 3) in the order z, y, x, zero where the density is smooth or constant within the cell.
+    """From the centre of each cell to the centre of the mass of a P (0) or Q (1) with hard edges
+    or finer data. (cells, 3) in the order z, y, x, zero where it is smooth or constant within.
     """
     grid, parts = problem.grid, 4
     offset = np.zeros((problem.P.size, 3))
     density = problem.densities[which]
-    if density.smooth or not by_formula(density):
+    if density.smooth or not known_within(density, grid):
         return offset
     split = [m for n in grid.kernel_shape for m in (n, parts if n > 1 else 1)]
     mass = np.exp(on_parts(problem, which, parts)).reshape(split)

@@ -10,8 +10,9 @@ import numpy as np
 
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
-from mfgprox.solvers.cut_cells import PARTS, in_parts
+from mfgprox.solvers.cut_cells import within_cells
 from mfgprox.solvers.newton_start import gaussian_start
+from mfgprox.solvers.semi_discrete.diagram import diagram
 from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
 from mfgprox.solvers.semi_discrete.prolong import interpolated
 from mfgprox.solvers.semi_discrete.sites import Source, lattice_sites
@@ -48,15 +49,18 @@ class Level:
 
     @cached_property
     def parts(self) -> np.ndarray | None:
-        """Q in the parts of the cells, (ny, parts along y, nx, parts along x), if edges cut it."""
-        found = in_parts(self.problem)
-        along_y = PARTS if self.problem.grid.dimension == 2 else 1
+        """Q in parts of the cells, (ny, parts along y, nx, parts along x), if it is known there."""
+        found = within_cells(self.problem, 1)
+        if found is None:
+            return None
         ny, nx = self.shape
-        return None if found is None else found.reshape(ny, along_y, nx, PARTS)
+        return found.reshape(ny, found.shape[0] // ny if found.ndim == 2 else 1, nx, -1)
 
     @cached_property
     def offset(self) -> tuple[np.ndarray, np.ndarray] | None:
-        return None if self.parts is None else barycentres(self.parts)
+        if self.parts is None or self.parts.shape[1] * self.parts.shape[3] == 1:
+            return None
+        return barycentres(self.parts)
 
     @cached_property
     def cells(self) -> np.ndarray:
@@ -66,19 +70,22 @@ class Level:
     @cached_property
     def lattice(self) -> Lattice:
         """P constant in the cells, an atom where Q has mass; 0 is the middle of the box."""
-        problem, grid = self.problem, self.problem.grid
-        half = [0.5 * (b - a) for a, b in zip(grid.lower, grid.upper, strict=True)]
-        spacing = list(grid.spacing)
-        P = problem.P.reshape(self.shape)
-        if grid.dimension == 1:
-            half, spacing, P = [half[0], 0.5 * spacing[0]], [spacing[0]] * 2, P / spacing[0]
-        lower = (-half[0], -half[1])
-        width = (spacing[0], spacing[1])
-        source = Source(lower, width, P, flat=grid.dimension == 1)
-        mass = problem.log_Q.reshape(self.shape) + math.log(grid.cell_volume)
+        problem = self.problem
+        source = self._source(problem.P)
+        mass = problem.log_Q.reshape(self.shape) + math.log(problem.grid.cell_volume)
         mass = np.where(problem.Q.reshape(self.shape) > 0.0, mass, -np.inf)
-        sites = lattice_sites(lower, width, mass, self.offset)
+        sites = lattice_sites(source.lower, source.spacing, mass, self.offset)
         return Lattice(source, sites, problem.epsilon, problem.divergence, self.cells)
+
+    def _source(self, P: np.ndarray) -> Source:
+        """P on the cells of the grid, or on as many times more."""
+        grid = self.problem.grid
+        half = [0.5 * (b - a) for a, b in zip(grid.lower, grid.upper, strict=True)]
+        if grid.dimension == 2:
+            width = (2.0 * half[0] / P.shape[1], 2.0 * half[1] / P.shape[0])
+            return Source((-half[0], -half[1]), width, P)
+        h = grid.spacing[0]
+        return Source((-half[0], -0.5 * h), (2.0 * half[0] / P.size, h), P[None] / h, flat=True)
 
     def cold(self, problem: Problem) -> Point:
         """The better of zero and the potential of the Gaussians with the moments of P and Q."""
@@ -122,15 +129,30 @@ class Level:
         return out
 
     def value(self, at: Point) -> float:
-        """The dual value, and what the atoms leave out where an edge of Q cuts cells."""
+        """The dual value, and what P averaged over cells and atoms leave out of it where P and Q
+        are known within the cells. psi need not be solved for again: the value does not change to
+        first order with it."""
+        return at.dual + self._of_source(at) + self._of_atoms(at)
+
+    def _of_source(self, at: Point) -> float:
+        P = within_cells(self.problem, 0)
+        if P is None or P.size == self.problem.P.size:
+            return 0.0
+        fine = diagram(self._source(P), self.lattice.sites, at.given, at.left_out)
+        return fine.transport - at.diagram.transport
+
+    def _of_atoms(self, at: Point) -> float:
         if self.parts is None:
-            return at.dual
+            return 0.0
         i, j = np.unravel_index(self.cells, self.shape)
         shares = self.parts[i, :, j, :]
         total = shares.sum(axis=(1, 2), keepdims=True)
         if not (total > 0.0).all():
-            return at.dual
-        return at.dual + spread(self.lattice, at, shares / total, self.cells)
+            return 0.0
+        even = np.ones((total.size, 1, 1))
+        return spread(self.lattice, at, shares / total, self.cells) - spread(
+            self.lattice, at, even, self.cells
+        )
 
     def density(self, mass: np.ndarray) -> np.ndarray:
         """Masses at the sites as a density on the grid, 0 where Q is."""

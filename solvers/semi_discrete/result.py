@@ -9,6 +9,7 @@ import numpy as np
 
 from mfgprox.grid import Grid
 from mfgprox.solution import Certificate, Solution
+from mfgprox.solvers.cut_cells import has_edges
 from mfgprox.solvers.semi_discrete.dual import Point
 from mfgprox.solvers.semi_discrete.level import Level, ratio
 from mfgprox.solvers.semi_discrete.state import Extrapolated, SemiDiscreteState, extrapolated
@@ -65,7 +66,8 @@ def solution(
 def _value(work: Level, state: SemiDiscreteState, grids: list[Grid]) -> Extrapolated:
     at, used = state.point, grids[state.first :]
     ratios = [ratio(a, b) for a, b in pairwise(used)]
-    found = extrapolated([*state.values, work.value(at)], [*state.gaps, at.gap], ratios)
+    values, gaps = [*state.values, work.value(at)], [*state.gaps, at.gap]
+    found = extrapolated(values, gaps, ratios, edges=has_edges(work.problem.densities[1]))
     if not math.isfinite(found.error):
         h = max(grids[-1].spacing)
         return Extrapolated(found.value, h * h + 2.0 * at.gap)

@@ -17,6 +17,7 @@ import numpy as np
 
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
+from mfgprox.solvers.cut_cells import as_data
 from mfgprox.solvers.iterate import Record, Unsuitable
 from mfgprox.solvers.refuse import require_plain
 from mfgprox.solvers.semi_discrete.dual import Point, point
@@ -150,7 +151,7 @@ def require(problem: Problem) -> None:
 
 def _level(problem: Problem, level: int) -> Level:
     grid = nested(problem.grid)[level]
-    return Level(problem if grid == problem.grid else problem.on(grid))
+    return Level(problem if grid == problem.grid else as_data(problem).on(grid))
 
 
 def _small(at: Point, tolerance: Tolerance) -> bool:

@@ -65,24 +65,39 @@ class Extrapolated:
     error: float
 
 
-def extrapolated(values: list[float], gaps: list[float], ratios: list[float]) -> Extrapolated:
+EDGES = 2.5
+"""Order of what edges of Q leave: the map is steep as one over the root of the distance there."""
+
+
+def extrapolated(
+    values: list[float], gaps: list[float], ratios: list[float], edges: bool = False
+) -> Extrapolated:
     """Richardson's value from those of nested grids, whose error is of second order.
 
     values, gaps: coarsest first; ratios: by which the cells of each but the last are wider than
-    those of the next. The error is what the extrapolated values of the last two pairs of grids
-    suggest; inf for a single grid.
+    those of the next. edges: whether edges of Q cut cells, so that the next order is EDGES and the
+    last three grids are used. The error is what the extrapolated values of the last two pairs of
+    grids suggest, or how much the third grid changed; inf for a single grid.
     """
     if not ratios:
         return Extrapolated(values[-1], math.inf)
-    limits = [
-        fine + (fine - coarse) / (r * r - 1.0) if r > 1.0 else fine
-        for coarse, fine, r in zip(values, values[1:], ratios, strict=False)
-    ]
+    limits = _limits(values, ratios, 2.0)
     left = 2.0 * sum(gaps[-2:])
     if len(limits) == 1:
         return Extrapolated(limits[-1], abs(limits[-1] - values[-1]) + left)
+    if edges:
+        found = _limits(limits, ratios[1:], EDGES)[-1]
+        return Extrapolated(found, abs(found - limits[-1]) + left)
     last = abs(limits[-1] - limits[-2])
     before = abs(limits[-2] - limits[-3]) if len(limits) > 2 else 2.0 * last
     # Where the law is clean, the next difference is a sixteenth of the last one.
     fall = min(max(before / last, 2.0), 8.0) if last > 0.0 else 8.0
     return Extrapolated(limits[-1], last / (fall - 1.0) + left)
+
+
+def _limits(values: list[float], ratios: list[float], order: float) -> list[float]:
+    """Of each two neighbours, what their error of that order leaves."""
+    return [
+        fine + (fine - coarse) / (r**order - 1.0) if r > 1.0 else fine
+        for coarse, fine, r in zip(values, values[1:], ratios, strict=False)
+    ]

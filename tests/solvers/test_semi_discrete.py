@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mfgprox
-from mfgprox.density import Gaussian, Mixture
+from mfgprox.density import ArrayDensity, Gaussian, Mixture, Samples
 from mfgprox.exact import exact_answer
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
@@ -222,6 +222,33 @@ def test_what_is_refused_is_said():
             solved(other)
     with pytest.raises(ValueError, match="most_steps"):
         dataclasses.replace(make_solver("semi-discrete"), most_steps=0)
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 10.0])
+def test_two_grids_agree_on_the_value_of_a_picture(epsilon):
+    # The photograph has 128² pixels: the coarse grid averages four, the fine one none.
+    coarse, fine = (solved(case("image_2d", epsilon, n)) for n in (64, 128))
+    assert coarse.divergence == pytest.approx(fine.divergence, rel=1e-4)
+    # 6e-4 at both epsilon where averages are taken for the data.
+    assert abs(coarse.divergence - fine.divergence) <= coarse.divergence_error
+
+
+def test_points_that_are_counted_are_data_of_their_grid():
+    rng = np.random.default_rng(3)
+    grid = Grid((-2.0, -2.0), (2.0, 2.0), (64, 64), 8)
+    P, Q = (Samples(rng.normal(m, 0.5, (4000, 2)).clip(-1.9, 1.9)) for m in (-0.3, 0.4))
+    counted = solved(Problem(P, Q, epsilon=1.0, grid=grid))
+    problem = counted.problem
+    arrays = (ArrayDensity(values, grid) for values in (problem.P, problem.Q))
+    given = solved(Problem(*arrays, epsilon=1.0, grid=grid))
+    assert counted.divergence == pytest.approx(given.divergence, rel=1e-9)
+
+
+def test_extrapolation_of_what_edges_leave():
+    values = [1.0 + 0.3 * 4.0**-k + 0.05 * 2.0 ** (-2.5 * k) for k in range(4)]
+    found = extrapolated(values, [0.0] * 4, [2.0] * 3, edges=True)
+    assert found.value == pytest.approx(1.0, abs=1e-12)
+    assert found.error >= abs(extrapolated(values, [0.0] * 4, [2.0] * 3).value - 1.0) * 0.999
 
 
 def test_extrapolation_of_a_second_order_law():
