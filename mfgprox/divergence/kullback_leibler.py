@@ -6,7 +6,7 @@ Source: Baptista et al., Proximal optimal transport divergences, section 2.1 and
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import logsumexp, wrightomega
+from scipy.special import wrightomega
 
 from mfgprox.divergence.base import KL, Law
 
@@ -48,7 +48,10 @@ class KullbackLeibler:
         self, U: np.ndarray, log_Q: np.ndarray, epsilon: float, cell_volume: float
     ) -> tuple[np.ndarray, float]:
         exponent = U / epsilon + log_Q
-        log_mass = float(logsumexp(exponent)) + np.log(cell_volume)
+        top = float(exponent.max())
+        if np.isfinite(top):
+            top += float(np.log(np.exp(exponent - top).sum()))
+        log_mass = top + np.log(cell_volume)
         return np.exp(exponent - log_mass), epsilon * log_mass
 
     def log_curvature(self, log_t: np.ndarray) -> np.ndarray:

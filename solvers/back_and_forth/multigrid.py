@@ -37,9 +37,12 @@ class Laplacian:
         return np.asarray(out)
 
     def diagonal(self) -> np.ndarray:
-        squares = self.transposed.copy()
-        squares.data = squares.data**2
-        return np.asarray(self.d - np.asarray(squares.sum(axis=1)).ravel())
+        B = self.B
+        return np.asarray(self.d - np.bincount(B.indices, B.data**2, minlength=self.d.size))
+
+    def scaled(self, scale: np.ndarray, shift: float) -> sparse.csc_matrix:
+        """Rows and columns times scale, the diagonal raised by shift; without the coupling."""
+        return _scaled(self.d, (self.transposed @ self.B).tocsc(), scale, shift)
 
     def coarsened(self, P: sparse.csr_matrix) -> sparse.csr_matrix:
         B = (self.B @ P).tocsr()
@@ -71,11 +74,12 @@ class Multigrid:
             self.prolongations.append(P)
             coarsen = matrix.coarsened if isinstance(matrix, Laplacian) else None
             matrix = coarsen(P) if coarsen else (P.T @ (matrix @ P)).tocsr()
-        if isinstance(matrix, Laplacian):
-            matrix = matrix.coarsened(sparse.identity(inverse.size, format="csr"))
         self.scale = np.sqrt(inverse)
-        scaled = sparse.diags(self.scale) @ matrix @ sparse.diags(self.scale)
-        self.factors = splu((scaled + SHIFT * sparse.identity(inverse.size)).tocsc())
+        if isinstance(matrix, Laplacian):
+            scaled = matrix.scaled(self.scale, SHIFT)
+        else:
+            scaled = _scaled(np.zeros(inverse.size), -matrix.tocsc(), self.scale, SHIFT)
+        self.factors = splu(scaled)
 
     def __call__(self, right: np.ndarray, level: int = 0) -> np.ndarray:
         """An approximate solution, a symmetric function of the right-hand side."""
@@ -98,6 +102,16 @@ class Multigrid:
         rho = 1.0 / (2.0 * ratio - 1.0 / ratio)
         left = left - A @ step
         return np.asarray(x + (rho / ratio) * step + (2.0 * rho / half) * (inverse * left))
+
+
+def _scaled(
+    d: np.ndarray, without: sparse.csc_matrix, scale: np.ndarray, shift: float
+) -> sparse.csc_matrix:
+    """diag(scale) (diag(d) - without) diag(scale) + shift."""
+    n = scale.size
+    without.data *= scale[without.indices] * np.repeat(scale, np.diff(without.indptr))
+    diagonal = (d * scale * scale + shift, np.arange(n), np.arange(n + 1))
+    return sparse.csc_matrix(diagonal, shape=(n, n)) - without
 
 
 def _aggregated(places: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:

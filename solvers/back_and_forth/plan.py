@@ -34,8 +34,9 @@ class Plan:
     """The plan of psi. dual: J; flat arrays over the cells unless said.
 
     psi: masked; phi, argmin (nz, ny, nx): psi^c over the lattice; R: masses that psi asks for, by
-    Theorem 3.1; delivered: masses that the plan makes of P. starts, targets, mass: the plan by
-    sources, as in a compressed sparse row matrix. cost: of the plan; entropy: what its blur costs.
+    Theorem 3.1, and gibbs its second term; delivered: masses that the plan makes of P. starts,
+    targets, mass: the plan by sources, as in a compressed sparse row matrix. cost: of the plan;
+    entropy: what its blur costs.
     """
 
     psi: np.ndarray
@@ -47,6 +48,7 @@ class Plan:
     targets: np.ndarray
     mass: np.ndarray
     dual: float
+    gibbs: float
     cost: float
     entropy: float
 
@@ -79,6 +81,7 @@ class Plan:
             targets,
             mass,
             transported - gibbs,
+            gibbs,
             cost,
             entropy,
         )
@@ -94,8 +97,7 @@ class Plan:
 
     def sharp_dual(self, lattice: Lattice) -> float:
         """The dual value without blur: a lower bound of the lattice problem without entropy."""
-        _, gibbs = lattice.marginal(self.psi)
-        return float((lattice.mass * self.phi.ravel()[lattice.sources]).sum()) - gibbs
+        return float((lattice.mass * self.phi.ravel()[lattice.sources]).sum()) - self.gibbs
 
     def certificate(self, lattice: Lattice) -> tuple[float, float]:
         """A primal and a dual value of one problem: of the blurred one; on the line, where the
