@@ -46,13 +46,19 @@ X, H = LINE.centers(0), LINE.cell_volume
 def test_differences_of_the_divergence(P, other, Q, epsilon, name, p):
     # P with a share of everything in it stays positive for t of either sign.
     base = Mixture([0.5, 0.25, 0.25], [P, other, Q])
-    # Away from p = 2 potentials of back-and-forth are of first order only: 5 % at this grid.
-    here = solved(base, Q, epsilon, name, p, "back-and-forth" if p == 2.0 else "primal-dual")
+    # For p < 2 potentials of back-and-forth are of first order only: 5 % at this grid.
+    here = solved(base, Q, epsilon, name, p, "auto" if p >= 2.0 else "primal-dual")
     towards = Problem(other, Q, epsilon=epsilon, grid=LINE).P
     t = 0.02
     ends = [
-        solved(np.array(here.problem.P + s * t * (towards - here.problem.P)), Q, epsilon, name, p)
-        for s in (1.0, -1.0)
+        solved(
+            Mixture([0.5 * rest, 0.25 * rest + 1.0 - rest, 0.25 * rest], [P, other, Q]),
+            Q,
+            epsilon,
+            name,
+            p,
+        )
+        for rest in (1.0 - t, 1.0 + t)
     ]
     slope = here.derivative(towards)
     central = (ends[0].divergence - ends[1].divergence) / (2.0 * t)
@@ -102,16 +108,18 @@ def test_a_tangent_from_below_in_every_direction(P, Q, epsilon, place, t, p):
 )  # fmt: skip
 def test_singular_perturbations_of_densities(Q, epsilon, place, side):
     P = Uniform([-1.0], [1.0])
-    here = solved(P, Q, epsilon)
+    here = solved(P, Q, epsilon, solver="back-and-forth")
     atom = np.zeros(LINE.shape)
     atom[int(np.argmin(np.abs(X - side * place)))] = 1.0 / H
     slope, quotients = here.derivative(atom), []
-    for t in (0.1, 0.03, 0.01):
-        moved = solved(here.problem.P + t * (atom - here.problem.P), Q, epsilon)
+    for t in (0.1, 0.01):
+        moved = solved(
+            here.problem.P + t * (atom - here.problem.P), Q, epsilon, solver="back-and-forth"
+        )
         quotients.append((moved.divergence - here.divergence) / t)
     noise = 1e-3 + 1e-2 * here.divergence
-    assert quotients[0] >= quotients[1] - noise >= quotients[2] - 2.0 * noise
-    within(slope - quotients[2], noise)
+    assert quotients[0] >= quotients[1] - noise
+    within(slope - quotients[1], noise)
 
 
 @pytest.mark.paper(

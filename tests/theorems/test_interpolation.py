@@ -94,7 +94,8 @@ def test_the_limit_of_large_epsilon(P, Q):
     (a, _), (b, _) = fine(P), fine(Q)
     limit = monotone_cost(a, b, LINE, 2.0)
     values = [solved(P, Q, epsilon, solver="newton").divergence for epsilon in (200.0, 400.0)]
-    assert values[0] <= values[1] <= limit + 1e-5
+    # D = 0 to rounding for P = Q, and that is ε times that of logarithms.
+    assert values[0] - 1e-12 <= values[1] <= limit + 1e-5
     within(abs(2.0 * values[1] - values[0] - limit), 1e-5 + 2.0 * (limit - values[1]) ** 2)
 
 

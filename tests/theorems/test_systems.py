@@ -61,7 +61,7 @@ def sheared(draw):
 @given(pair=sheared(), epsilon=st.sampled_from([0.5, 3.0, 30.0]))
 def test_conditional_transport(pair, epsilon):
     ((m1, S1, k1, w1), (m2, S2, k2, w2)), s = pair
-    grid = Grid((-4.5, -4.0), (4.5, 4.0), (72, 32), 4)
+    grid = Grid((-4.5, -4.0), (4.5, 4.0), (48, 20), 4)
     problem = Problem(
         Gaussian(m1, cov=S1), Gaussian(m2, cov=S2), epsilon=epsilon, grid=grid,
         transport_axes=["x"],
@@ -132,13 +132,13 @@ def test_lipschitz_regularised_terminal_cost(P, Q, epsilon, L):
 
 @pytest.mark.paper(
     "(6.3), (6.4)",
-    "mean and deviation of 400 particles at t = ½ towards a Gaussian Q, 40 steps",
+    "mean and deviation of 400 particles at t = ½ towards a Gaussian Q, 20 steps",
     "ordinary differential equations of the Gaussian moments, the blur of the particles included",
 )
 @heavy
 @given(m=numbers(-1.0, 0.0), s=numbers(0.5, 0.9), epsilon=st.sampled_from([0.5, 2.0]))
 def test_particles_follow_their_moments(m, s, epsilon):
-    steps, b, grid = 40, 0.2, Grid((-5.0,), (5.0,), (96,), 2)
+    steps, b, grid = 20, 0.2, Grid((-5.0,), (5.0,), (96,), 2)
     Q = Gaussian([1.0], std=[0.6])
     normal = ndtri((np.arange(400) + 0.5) / 400)
     start = m + s * normal / normal.std()
@@ -152,6 +152,6 @@ def test_particles_follow_their_moments(m, s, epsilon):
 
     exact = solve_ivp(right, (0.0, 0.5), [m, s], rtol=1e-9, atol=1e-11).y[:, -1]
     last = flow.points[-1, :, 0]
-    # First order in the step of 1/80, and 400 quantiles are no Gaussian in their tails.
+    # First order in the step of 1/40, and 400 quantiles are no Gaussian in their tails.
     within(abs(last.mean() - exact[0]) + abs(last.std() - exact[1]), 3e-2)
     assert np.all(np.diff(flow.energy) < 0.0)
