@@ -64,6 +64,6 @@ def best_estimate(own: float, own_error: float, bounds: Bounds) -> tuple[float, 
         return inside, max(own_error, inside - own)
     inside = min(inside, bounds.upper)
     if math.isnan(own) or (inside != own and width <= TIGHT * abs(bounds.dual_value)):
-        return bounds.dual_value, width
+        return min(max(bounds.dual_value, bounds.lower), bounds.upper), width
     left = max(bounds.upper - inside, inside - bounds.lower)
     return inside, min(max(own_error, PRUDENCE * width, abs(inside - own)), left)

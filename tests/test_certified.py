@@ -30,6 +30,7 @@ def bounds(lower, upper, dual):
         (1.02, math.inf, bounds(0.95, 1.05, 0.96), (1.02, 0.07)),
         (1.1, math.inf, bounds(0.95, 1.05, 0.96), (1.05, 0.1)),
         (math.nan, math.inf, bounds(0.95, 1.05, 0.96), (0.96, 0.1)),
+        (-0.02, 0.001, bounds(0.0, 0.0, -0.01), (0.0, 0.0)),
     ],
 )
 def test_the_better_estimate_within_the_bounds(own, own_error, given, expected):
