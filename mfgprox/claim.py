@@ -61,7 +61,10 @@ def _taken(lock: Path) -> int | None:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Claimed(f"another run is writing it{_holder(descriptor)}") from None
+                raise Claimed(
+                    f"another run is writing it{_holder(descriptor)}; wait for it, or choose "
+                    "another name"
+                ) from None
             except OSError:  # a file system without locks
                 lock.unlink(missing_ok=True)
                 os.close(descriptor)

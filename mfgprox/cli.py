@@ -25,7 +25,9 @@ app = typer.Typer(
 CaseArgument = Annotated[
     str, typer.Argument(metavar="CASE", help="A case file, or the name of a shipped case.")
 ]
-ResultArgument = Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")]
+ResultArgument = Annotated[
+    Path, typer.Argument(metavar="OUT.h5", help="A result file.", readable=False)
+]  # whether it may be read is told when it is read, like all else that is wrong with it
 Threads = Annotated[
     int | None, typer.Option(min=1, max=256, help="Threads for the compiled loops.")
 ]

@@ -9,7 +9,7 @@ import typer
 
 from mfgprox.exits import Exit, guarded
 
-Result = Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")]
+Result = Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.", readable=False)]
 
 
 def register(app: typer.Typer) -> None:

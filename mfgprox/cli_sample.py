@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def sample(
-    result: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
+    result: Annotated[
+        Path, typer.Argument(metavar="OUT.h5", help="A result file.", readable=False)
+    ],
     count: Annotated[int, typer.Option("-n", "--count", help="How many samples.")] = 10_000,
     output: Annotated[
         Path | None,

@@ -69,8 +69,6 @@ def load_result(path: Path) -> Solution:
     from mfgprox.flows.files import FLOW_FORMAT, load_flow
     from mfgprox.storage import StorageError, load
 
-    if path.suffix == ".toml" and path.is_file():
-        raise BadInput(f"{path}: a case, not a result; solve it first: mfgprox run {path}")
     try:
         with hdf5.reading(path, StorageError) as file:
             flow = hdf5.format_of(file) == FLOW_FORMAT

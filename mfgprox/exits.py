@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 import sys
 import tempfile
 import traceback
@@ -47,10 +49,13 @@ def guarded(command: Callable[[], Exit]) -> Exit:
     """Run a command; answer every failure with one message and its exit status."""
     from mfgprox.case import CaseError
     from mfgprox.density import DensityError
-    from mfgprox.interruption import Stopped
+    from mfgprox.interruption import Interruption, Stopped
 
     try:
-        return command()
+        with Interruption():
+            status = command()
+            sys.stdout.flush()
+            return status
     except (BadInput, CaseError, DensityError) as error:
         say(str(error))
         return Exit.BAD_INPUT
@@ -67,10 +72,30 @@ def guarded(command: Callable[[], Exit]) -> Exit:
         say("not enough memory for this case; use fewer cells or time steps")
         return Exit.BAD_INPUT
     except BrokenPipeError:
+        _print_no_more()
         return Exit.OK
     except Exception as error:
+        if isinstance(error, OSError) and (reason := _output_refused()):
+            say(f"cannot write standard output: {reason}")
+            return Exit.CANNOT_WRITE
         say(f"internal error: {type(error).__name__}: {error}".splitlines()[0] + _saved_traceback())
         return Exit.INTERNAL
+
+
+def _output_refused() -> str:
+    """Why standard output takes no more, or "" if it does: what is left in its buffer tells."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _print_no_more()
+        return error.strerror or str(error)
+    return ""
+
+
+def _print_no_more() -> None:
+    """Let go of what is left to print, which the interpreter would try once more at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _saved_traceback() -> str:

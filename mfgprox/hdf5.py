@@ -11,7 +11,9 @@ back is a copy of fixed length in the group TEXT.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -64,7 +66,9 @@ def reading(path: str | Path, error: type[HDF5Error]) -> Iterator[h5py.File]:
         if not path.exists():
             raise error(f"{path}: there is no such file")
         if not path.is_file():
-            raise error(f"{path}: not a file")
+            raise error(f"{path}: is a directory, not a file")
+        if path.suffix == ".toml":
+            raise error(f"{path}: a case, not a result; solve it first: mfgprox run {path}")
         if not h5py.is_hdf5(path):
             raise error(f"{path}: not an HDF5 file, or cut off at its beginning")
         with _opened(path) as file:
@@ -74,8 +78,14 @@ def reading(path: str | Path, error: type[HDF5Error]) -> Iterator[h5py.File]:
         raise error(text if text.startswith(str(path)) else f"{path}: {text}") from problem
     except MemoryError as problem:
         raise error(f"{path}: there is not enough memory to read it") from problem
+    except PermissionError as problem:
+        raise error(f"{path}: cannot be read: {os.strerror(errno.EACCES)}") from problem
     except Exception as problem:
         reason = " ".join(str(problem).split())[:200] or type(problem).__name__
+        if "truncated file" in reason:
+            reason = "it is cut off"
+        elif "filter returned failure" in reason:
+            reason = "its data do not fit their checksum"
         raise error(f"{path}: damaged or not readable ({reason})") from problem
 
 

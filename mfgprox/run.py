@@ -233,14 +233,11 @@ class writing:
 @contextlib.contextmanager
 def claiming(output: Path) -> Iterator[None]:
     """Keep other runs from this output during the block. Raises CannotWrite where one is at it."""
-    from mfgprox.claim import Claimed, claimed
+    from mfgprox.claim import claimed
 
     with contextlib.ExitStack() as held:
         with writing(output):
-            try:
-                held.enter_context(claimed(output))
-            except Claimed as error:
-                raise Claimed(f"{error}; wait for it, or give another name with -o") from None
+            held.enter_context(claimed(output))
         yield
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mfgprox.exits import BadInput, Exit, say
+from mfgprox.exits import BadInput, CannotWrite, Exit, say
 from mfgprox.interruption import Interruption
 from mfgprox.run import announce_compilation, require_writable, writing
 
@@ -54,6 +54,8 @@ def run_sweep(options: SweepOptions) -> Exit:
     case = read_case(options.case, overrides)
     output = options.output or Path(f"{Path(case.path or case.name).stem}_sweep")
     require_writable(output / "sweep.csv" if output.is_dir() else output)
+    if output.is_file():
+        raise CannotWrite(f"cannot write {output}: it is a file, where a directory is needed")
     problem = case.problem()
     try:
         epsilons = parse_values("--epsilon", options.epsilon, LEAST_EPSILON)

@@ -21,6 +21,13 @@ from mfgprox.restore import restore_problem
 from mfgprox.solution import HISTORY_COLUMNS, Certificate, Solution
 from mfgprox.tolerance import Status
 
+OTHERS = {
+    FORMAT: "the result of a run",
+    "mfgprox flow": "a flow",
+    "mfgprox checkpoint": "a checkpoint, from which `mfgprox run` goes on with --resume",
+}
+"""What else this package writes, by its format."""
+
 
 class StorageError(hdf5.HDF5Error):
     """A result file that cannot be used; the message names the file and what is wrong."""
@@ -119,7 +126,10 @@ def kept_levels(levels: int, snapshots: int | None) -> list[int]:
 
 def require_format(file: h5py.File, name: str, called: str) -> None:
     """Raise HDF5Error unless the file says that it is of this format, in a version known here."""
-    if hdf5.format_of(file) != name:
+    found = hdf5.format_of(file)
+    if found != name and found in OTHERS:
+        raise hdf5.HDF5Error(f"{OTHERS[found]}, not {called}")
+    if found != name:
         raise hdf5.HDF5Error(f"not {called}")
     version = hdf5.attribute(file, "format_version", str)
     if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:

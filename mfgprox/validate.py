@@ -196,7 +196,8 @@ def _run_study(study: OrderStudy, solver: str) -> bool:
 def _plain_verdict(solution: Solution, comparison: Comparison) -> str:
     if not comparison.bounds_hold:
         return "FAIL: the exact value lies outside the bounds"
-    return f"{solution.status.name.lower().replace('_', ' ')}; exact by {comparison.answer}"
+    how = "" if solution.converged else "FAIL: "
+    return f"{how}{solution.status.name.lower().replace('_', ' ')}; exact by {comparison.answer}"
 
 
 def _print_row(

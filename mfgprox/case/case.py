@@ -241,11 +241,12 @@ def _shipped(path: str | Path) -> Path:
     found = shipped.find(str(path))
     if found is not None:
         return found
-    what = "is a directory" if Path(path).is_dir() else "does not exist"
+    if Path(path).is_dir():
+        raise CaseError(f"{shortened(str(path))}: is a directory; a case is a file")
     meant = _meant(str(path))
     raise CaseError(
-        f"{shortened(str(path))}: {what}, nor is it a shipped case{meant}; `mfgprox cases` lists "
-        "those, `mfgprox new` writes a case of your own"
+        f"{shortened(str(path))}: does not exist, nor is it a shipped case{meant}; "
+        "`mfgprox cases` lists those, `mfgprox new` writes a case of your own"
     )
 
 

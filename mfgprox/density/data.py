@@ -53,6 +53,8 @@ class ArrayDensity:
             raise
         except Exception as error:  # NumPy and zipfile leak what they meet in broken files
             reason = (str(error).strip("'\"").splitlines() or [type(error).__name__])[0]
+            if "allow_pickle" in reason or "Python objects" in reason:
+                reason = "it holds pickled Python objects, which are never read"
             raise DensityError(f"the file cannot be read as an array: {reason[:200]}") from None
         return cls(values, grid)
 
