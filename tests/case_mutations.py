@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import random
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -163,12 +164,17 @@ def answered(
 ) -> tuple[Case | str, float]:
     """The case, or the message, and the seconds that it took. Raises AssertionError where they are
     too many or the message is not fit to print, and whatever is no CaseError."""
+    leaked: list[object] = []
+    hook, sys.unraisablehook = sys.unraisablehook, lambda it: leaked.append(repr(it.exc_value))
     began = time.process_time()
     try:
         answer: Case | str = found()
     except CaseError as error:
         answer = str(error)
+    finally:
+        sys.unraisablehook = hook
     seconds = time.process_time() - began
+    assert not leaked, f"printed beside the message: {leaked}"
     assert seconds < limit, f"{seconds:.2f} s"
     if isinstance(answer, str):
         lines = answer.split("\n")

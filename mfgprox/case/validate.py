@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,16 +13,28 @@ from mfgprox.case import checks, schema
 from mfgprox.case.errors import Fault, Path, dotted
 from mfgprox.case.schema import CaseSettings
 
+MAX_BITS = 1000
+
 
 def validate(data: dict[str, Any]) -> tuple[CaseSettings | None, list[Fault]]:
     """The settings and no faults, or None and the faults."""
     try:
-        settings = CaseSettings.model_validate(data)
+        settings = CaseSettings.model_validate(_printable(data))
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=False)
         return None, [_fault(detail, data) for detail in details[:50]]
     faults = list(checks.faults(settings))
     return (None, faults) if faults else (settings, [])
+
+
+def _printable(value: Any) -> Any:
+    """The data with infinity, which no key accepts, for whole numbers too long to be printed:
+    pydantic prints what is no kind of density, and a failure of that ends up on the screen."""
+    if isinstance(value, dict):
+        return {key: _printable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_printable(inner) for inner in value]
+    return math.inf if isinstance(value, int) and value.bit_length() > MAX_BITS else value
 
 
 def value_at(data: Any, path: Path) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mfgprox.density.base import DensityError
-from mfgprox.density.files import require_number
+from mfgprox.density.files import MAX_NUMBERS, require_number
 
 NAMES = {"\t": "tabs", ";": "semicolons", ",": "commas", None: "blanks"}
 LONGEST = 2**16
@@ -33,6 +33,8 @@ def read_points(path: Path) -> np.ndarray:
     """The points, (many, columns). Raises DensityError that names line and column."""
     try:
         lines = _count_lines(path)
+        if lines > MAX_NUMBERS:
+            raise DensityError(f"the file has {lines:,} lines, more than {MAX_NUMBERS:,}")
         delimiter, skipped, columns = _layout(path)
         require_number((lines - skipped) * columns)
         with warnings.catch_warnings():

@@ -116,7 +116,7 @@ except DensityError as error:
 print(found, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, sep="|")
 """
 GIGABYTES = {
-    "numbers of one digit": (b"1\n" * 500_000, 1, "500,000,000 coordinates"),
+    "numbers of one digit": (b"1\n" * 500_000, 1, "500,000,000 lines"),
     "three columns": (
         b"0.123456789012345678901,-1.23456789012345e-01,12.678901234567890\n" * 15_000,
         3,
@@ -126,7 +126,7 @@ GIGABYTES = {
     "an endless line": (b"1," * 500_000, 1, "line 1 has 65536 bytes"),
     "an endless comment": (b"#" * 1_000_000, 1, "line 1 has 65536 bytes"),
     "NULs": (bytes(1_000_000), 1, "NUL characters"),
-    "blank lines": (b"\n" * 1_000_000, 1, "coordinates"),
+    "blank lines": (b"\n" * 1_000_000, 1, "1,000,000,000 lines"),
 }
 
 
