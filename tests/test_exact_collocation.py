@@ -7,12 +7,14 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
+from mfgprox import solvers
 from mfgprox.density import Gaussian, Mixture, Uniform
-from mfgprox.exact import one_dimensional, refinement
+from mfgprox.exact import exact_answer, one_dimensional, refinement
 from mfgprox.exact.distribution import Distribution
 from mfgprox.exact.line import distribution
 from mfgprox.exact.one_dimensional import OneDimensionalSolution, solve
 from mfgprox.grid import Grid
+from mfgprox.problem import Problem
 
 BOX = Grid((-4.0,), (4.0,), (100,))
 NORMAL = Gaussian([0.1], std=[0.4])
@@ -84,3 +86,14 @@ def test_unresolved_problems_say_so() -> None:
     """P with a gap at a small epsilon: collocation gives up, and the mesh carries the answer."""
     found = solve(on_box(PIECES), on_box(NORMAL), epsilon=0.05)
     assert np.isinf(found.density_error) and found.error < 1e-9
+
+
+def test_steps_past_the_slope_at_infinity() -> None:
+    """f′ of Neyman's divergence ends at 1: where Newton's method steps over that there is no R."""
+    P = Mixture([0.96, 0.315], [Gaussian([1.346], std=[0.453]), Gaussian([-0.23], std=[0.788])])
+    Q = Mixture([0.527, 0.64], [Gaussian([-1.417], std=[0.74]), Gaussian([0.114], std=[0.464])])
+    grid = Grid((-5.0,), (5.0,), (128,), 4)
+    problem = Problem(P, Q, epsilon=5.0, grid=grid, f_divergence="neyman")
+    exact, peer = exact_answer(problem), solvers.solve(problem, "newton", static=True)
+    assert exact is not None
+    assert exact.divergence == pytest.approx(peer.divergence, abs=10.0 * peer.divergence_error)

@@ -34,7 +34,10 @@ LARGEST_GROWTH = 3.0
 def solve(system: System, panels: Panels, fields: Fields) -> Collocation | None:
     """Newton's method from these fields; None where it does not settle."""
     found = Collocation(system, panels, fields)
-    residual = _Linear(found)
+    try:
+        residual = _Linear(found)
+    except FloatingPointError:
+        return None
     for _ in range(NEWTON_STEPS):
         try:
             step = residual.step()
@@ -43,17 +46,30 @@ def solve(system: System, panels: Panels, fields: Fields) -> Collocation | None:
         size = residual.moved(step)
         if not np.isfinite(size):
             return None
-        length = 1.0
-        for _ in range(HALVINGS):
-            fields = _moved(found.fields, step, length, LARGEST_GROWTH * system.epsilon)
-            new = _Linear(replace(found, fields=fields))
-            if size < 1e-6 or new.size() <= (1.0 - 0.1 * length) * residual.size():
-                break
-            length *= 0.5
+        new = _searched(residual, step, size)
+        if new is None:
+            return None
         found, residual = new.at, new
         if size <= SETTLED:
             return found
     return found if size <= NEAR else None
+
+
+def _searched(residual: _Linear, step: Fields, size: float) -> _Linear | None:
+    """The longest of the steps 1, ½, ¼, … with less residual, or the shortest; None where even
+    that passes eps f'(∞), beyond which there is no R."""
+    found, new, length = residual.at, None, 1.0
+    for _ in range(HALVINGS):
+        fields = _moved(found.fields, step, length, LARGEST_GROWTH * found.system.epsilon)
+        try:
+            new = _Linear(replace(found, fields=fields))
+        except FloatingPointError:
+            length *= 0.5
+            continue
+        if size < 1e-6 or new.size() <= (1.0 - 0.1 * length) * residual.size():
+            break
+        length *= 0.5
+    return new
 
 
 def _moved(fields: Fields, step: Fields, length: float, most: float) -> Fields:
@@ -73,7 +89,8 @@ def _grown(M: np.ndarray, change: np.ndarray) -> np.ndarray:
 
 
 class _Linear:
-    """The equations and their linearisation at one set of fields."""
+    """The equations and their linearisation at one set of fields. FloatingPointError where U is
+    not below eps f'(∞)."""
 
     def __init__(self, at: Collocation) -> None:
         system, panels, fields = at.system, at.panels, at.fields
@@ -82,6 +99,8 @@ class _Linear:
         y, half = panels.nodes, panels.half[:, None]
         S = at.origin(fields.M, shift)
         self.g, self.R = system.slope(S - y), at.density(fields.U, y)
+        if not np.isfinite(self.R).all():
+            raise FloatingPointError("R is not finite")
         density = system.P.highest_density(S)
         self.g_M = system.bend(S - y) / density
         self.R_U = self.R * system.log_ratio_slope(fields.U)

@@ -49,7 +49,8 @@ def refine(problem: ConvexProblem, Q: Distribution, found: Minimum) -> Refined |
     mesh, panels = problem.mesh, _first_panels(system, problem.mesh, found.state.R)
     middle, U = 0.5 * (mesh.left + mesh.right), problem.epsilon * problem.marginal(found.state.R)
     ends = np.interp([panels.left, panels.right], middle, U)
-    now = solve(system, panels, _fields(system, panels, np.interp(panels.nodes, middle, U), ends))
+    fields = _fields(system, panels, np.interp(panels.nodes, middle, U), ends)
+    now = None if fields is None else solve(system, panels, fields)
     now = now if now is None else _released(now)
     for _ in range(ROUNDS):
         if now is None or now.panels.left.size > MOST_PANELS:
@@ -93,11 +94,14 @@ def _first_panels(system: System, mesh: Mesh, R: np.ndarray) -> Panels:
     return Panels(left, right, first, last, fixed, split)
 
 
-def _fields(system: System, panels: Panels, U: np.ndarray, ends_U: np.ndarray) -> Fields:
-    """Fields that are consistent in R, with this potential up to a constant."""
+def _fields(system: System, panels: Panels, U: np.ndarray, ends_U: np.ndarray) -> Fields | None:
+    """Fields that are consistent in R, with this potential up to a constant; None where it is so
+    close to eps f'(∞) that R cannot be told from it."""
     log_R = system.Q.log_density(panels.nodes) + system.log_ratio(U)
     R = np.exp(log_R)
     total = panels.integrate(R) + panels.first + panels.last
+    if not np.isfinite(total):
+        return None
     if system.divergence.name == "kl":
         U, ends_U = U - system.epsilon * np.log(total), ends_U - system.epsilon * np.log(total)
     R = R / total
@@ -144,7 +148,8 @@ def _divided(at: Collocation, cuts: np.ndarray) -> Collocation | None:
     panels = Panels(left, right, old.first, old.last, fixed, split)
     U = _at(at, panels.nodes)
     ends = np.stack([_at(at, left), _at(at, np.nextafter(right, left))])
-    return solve(at.system, panels, _fields(at.system, panels, U, ends))
+    fields = _fields(at.system, panels, U, ends)
+    return None if fields is None else solve(at.system, panels, fields)
 
 
 def _values(at: Collocation) -> tuple[float, float, float]:
