@@ -144,3 +144,19 @@ def test_full_size(epsilon):
         # The rounding of the values, 1e-16 of eps or of 1, over d.
         rounding = 1e-16 * max(1.0, epsilon) / d * 30
         assert slope == pytest.approx((found.point_gradient * way).sum(), abs=1e-7 + rounding)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epsilon", [0.01, 1.0, 100.0])
+def test_bumps_to_a_circle(epsilon):
+    # Newton's method alone leads nowhere: between the bumps P falls to 1e-22 of its maximum.
+    grid = Grid((-3, -3), (3, 3), (256, 256))
+    x, y = grid.coordinates()
+    at = [(a, b) for a in (-1.5, 1.5) for b in (-1.5, 1.5)]
+    P = sum(np.exp(-0.5 * ((x - a) ** 2 + (y - b) ** 2) / 0.15**2) for a, b in at)
+    t = 2 * np.pi * np.arange(1000) / 1000
+    points = 1.6 * np.stack([np.cos(t), np.sin(t)], axis=1)
+    begun = time.process_time()
+    found = solve_cloud(grid, P, points, np.ones(1000), epsilon)
+    assert found.residual <= 1e-8
+    assert time.process_time() - begun <= 20.0
