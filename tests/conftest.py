@@ -17,6 +17,11 @@ def pytest_collection_modifyitems(items):
         items[:] = [item for item in items if "compiled" not in item.keywords]
 
 
+def pytest_runtest_logreport(report):
+    if report.when == "call":
+        measured.record(report.nodeid, report.outcome, dict(report.user_properties))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """Leave what the test measured with its report, for tests/paper/paper_page.py."""

@@ -1,6 +1,9 @@
 """What a test measured: `within` asserts a limit and keeps the figure for docs/paper.md."""
 
+import json
 import math
+import os
+from pathlib import Path
 
 _found: list[tuple[float, float]] = []
 _wrong: list[float] = []
@@ -37,3 +40,13 @@ def closest() -> tuple[float, float] | None:
     return max(
         _found, key=lambda pair: pair[0] / pair[1] if pair[1] > 0.0 else pair[0], default=None
     )
+
+
+def record(node: str, outcome: str, figures: dict[str, object]) -> None:
+    """Append a line on a test to the file that MFGPROX_FIGURES names, for paper_page.py."""
+    file = os.environ.get("MFGPROX_FIGURES")
+    if file:
+        examples = int(os.environ.get("MFGPROX_EXAMPLES", "0"))
+        line = {"node": node, "outcome": outcome, "examples": examples, "figures": figures}
+        with Path(file).open("a", encoding="utf-8") as out:
+            out.write(json.dumps(line) + "\n")
