@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing: `python tests/reliability/fuzzing/fuzz.py [--seconds 120] [TARGET …]`.
 
-Needs atheris (`pip install -e ".[fuzz]"`, CPython 3.11 to 3.13 on Linux). Each target of `targets`
+Needs atheris (`pip install -e ".[fuzz]"`, Python 3.11 to 3.13 on Linux). Each target of `targets`
 is fuzzed in a process of its own, from the seeds and the corpus; what it found is left in the
 folder of `--work`, and the inputs that reach code that no smaller one reaches join the corpus.
 """
@@ -41,7 +41,10 @@ def child(target: str, work: str, options: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(TRACED, ["mfgprox.kernels", *COMPILED]):
+        from PIL import Image
         from targets import TARGETS
+
+        Image.init()  # all of its decoders, which it would import when they are needed
 
     def meet(content: bytes) -> None:
         TARGETS[target](content, Path(work))

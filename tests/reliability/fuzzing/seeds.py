@@ -23,7 +23,7 @@ FORMULAS = (
 )
 TABLES = (
     "x,y\n0.5,0.25\n1e-3,-2\n",
-    "# two\n\ufeff0.5\t1\n\n0.25\t0 # one\r\n",
+    "\ufeff# two\n0.5\t1\n\n0.25\t0 # one\r\n",
     '"0.5";"1"\n"2";"3"\n',
     "0.5\n.25\n+1E0\n",
 )
