@@ -177,3 +177,18 @@ def test_mass_that_stays_off_Q_lies_where_transport_leaves_it():
     # 0.012 where this was written; 0.4 if the mass is spread evenly.
     assert np.abs(found.R - other.R).sum() * volume < 0.03
     assert max(found.terminal_mismatch, other.terminal_mismatch) < 0.01
+
+
+@pytest.mark.parametrize("name", ["neyman", "alpha(-2.0)", "reverse-kl"])
+def test_tails_that_stay_at_the_slope_at_infinity(name):
+    """P has a tail that Q has not: R/Q is large there, U_1 next to the end of the domain of f*."""
+    P = Mixture([0.96, 0.315], [Gaussian([0.897], std=[0.49]), Gaussian([-0.153], std=[0.722])])
+    Q = Mixture([0.527, 0.64], [Gaussian([-0.945], std=[0.689]), Gaussian([0.076], std=[0.498])])
+    grid = Grid((-5.0,), (5.0,), (128,), 4)
+    here = Problem(P, Q, epsilon=0.1, grid=grid, p=1.5, f_divergence=name)
+    solution = solve(here, "back-and-forth", static=True)
+    assert solution.converged, solution.notes
+    information = here.divergence.between(solution.R, here.log_Q, grid.cell_volume)
+    cost = transport_cost_1d(here.P, solution.R, -5.0, grid.cell_volume, 1.5)
+    # Cells of 0.08 in place of atoms: h²/3 for both ends of a way, 2e-3.
+    assert abs(cost + 0.1 * information - solution.divergence) <= 2e-3
