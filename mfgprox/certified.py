@@ -22,7 +22,7 @@ def certified(solution: Solution) -> Solution:
     """The solution with bounds from its own terminal potential, whoever made it.
 
     The value is the solver's own estimate where that lies within the bounds; else the dual value
-    behind the lower bound if the bounds are tight, or the nearest bound.
+    behind the lower bound if the bounds are tight or it is far outside, or the nearest bound.
     """
     problem = solution.problem
     path = (solution.rho, solution.momentum) if solution.momentum else None
@@ -63,7 +63,9 @@ def best_estimate(own: float, own_error: float, bounds: Bounds) -> tuple[float, 
     if math.isnan(width):
         return inside, max(own_error, inside - own)
     inside = min(inside, bounds.upper)
-    if math.isnan(own) or (inside != own and width <= TIGHT * abs(bounds.dual_value)):
+    # An estimate that is further outside than the bounds are apart says nothing.
+    off = inside != own and (width <= TIGHT * abs(bounds.dual_value) or abs(inside - own) > width)
+    if math.isnan(own) or off:
         return min(max(bounds.dual_value, bounds.lower), bounds.upper), width
     left = max(bounds.upper - inside, inside - bounds.lower)
     return inside, min(max(own_error, PRUDENCE * width, abs(inside - own)), left)

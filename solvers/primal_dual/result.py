@@ -48,6 +48,8 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
     notes = list(state.notes)
     if state.start is not None:
         notes.append(state.start.origin.confirmation(problem.epsilon, value, error))
+    if not outcome.status.converged:
+        notes.append(_what_is_left(state))
     # What is reported belongs to the R that is returned, not to rho(·, 1) of the feasible pair.
     information = problem.divergence.between(R, problem.log_Q, grid.cell_volume)
     return Solution(
@@ -69,6 +71,23 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
         history=outcome.history,
         notes=tuple(notes),
     )
+
+
+def _what_is_left(state: State) -> str:
+    """Why a gap stayed open, for the notes."""
+    assert state.upper is not None and state.lower is not None
+    gap = state.upper.value - state.lower.value
+    share = gap / max(abs(state.lower.value), 1e-300)
+    said = f"Stopped at a relative gap of {share:.1e} of the discrete problem"
+    charged = state.upper.value - state.upper.transport
+    if gap > 0.0 and charged > 0.5 * gap:
+        return (
+            f"{said}: {charged / state.upper.value:.0%} of its primal value is ε D_f of a density "
+            "at time 1 that is hardly off. The dual value and the lower bound do not notice that; "
+            "newton or back-and-forth may close the gap. Where ε D_f(R‖Q) is far below D, D is "
+            "the transport cost to Q up to the order of 1/ε, and a smaller ε tells it as well."
+        )
+    return f"{said}."
 
 
 def _estimate(d: Discretisation, state: State) -> tuple[float, float]:
