@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from mfgprox.case.free_memory import free
+from mfgprox.case.memory_bounds import coupling, plan
 from mfgprox.case.schema import CaseSettings
 
 __all__ = ["estimate", "free", "in_words", "method_of", "time_levels"]
@@ -27,22 +29,24 @@ class Arrays:
 
 
 ARRAYS = {
-    "newton": Arrays((100, 28, 130), (5, 7, 6)),
+    "newton": Arrays((100, 28, 47), (5, 7, 6)),
     "semi-discrete": Arrays((100, 56, 130), (5, 7, 6)),
     "back-and-forth": Arrays((60, 300, 1150), (5, 7, 6)),
     "primal-dual": Arrays((100, 60, 130), (30, 36, 44)),
     "fictitious-play": Arrays((100, 60, 130), (8, 8, 9)),
 }
-BOUND_NODES = 23.5
+BESIDE = 28
+"""Arrays of the cells beside those of the nodes below."""
+BOUND_NODES = {2: 23.0, 3: 13.0}
 MOST_NODES = {4: 2**20, 2: 2**22}
-"""In the plane the bounds of semi-discrete are summed over the nodes of cells that are divided so
-many times per axis, while there are no more nodes than that: arrays per node."""
+"""Bounds of smooth data that do not close at once are summed over the nodes of cells that are
+divided so many times per axis, while there are no more nodes than that: arrays per node."""
+WRITTEN = 1.7
+"""Arrays of a written level, of each array that is written: a copy, and what it is packed to."""
 STATIC = ("newton", "semi-discrete", "back-and-forth")
 """Methods that find the optimum without the path to it."""
 BASE = 225 * 2**20
 """Interpreter, libraries and compiled kernels. While they are compiled, it is 180 MiB more."""
-SMOOTH = ("gaussian", "mixture", "expression")
-"""Kinds of densities that `auto` gives to newton."""
 
 
 def estimate(settings: CaseSettings) -> int:
@@ -53,11 +57,56 @@ def estimate(settings: CaseSettings) -> int:
     """
     method = method_of(settings)
     cells, dimension = math.prod(settings.grid.cells), len(settings.grid.cells)
-    found = BASE + ARRAYS[method].bytes_for(cells, time_levels(settings), dimension)
-    if method == "semi-discrete" and dimension == 2:
-        parts = next((k for k, most in MOST_NODES.items() if cells * k**2 <= most), 1)
-        found += int(8 * cells * BOUND_NODES * parts**2)
-    return found
+    levels = time_levels(settings)
+    found = ARRAYS[method].bytes_for(cells, levels, dimension)
+    held = int(8 * cells * ARRAYS[method].space[dimension - 1])
+    further = _bounds_and_path(settings, method, cells, dimension)
+    return BASE + found + max(further - held, 0) + _written(settings, cells, levels, dimension)
+
+
+def _bounds_and_path(settings: CaseSettings, method: str, cells: int, dimension: int) -> int:
+    """Bytes that the bounds or the path hold where they hold most, those in time apart."""
+    if settings.f_divergence.lipschitz is not None or settings.transport is not None:
+        return 0
+    lattice = method in ("primal-dual", "fictitious-play")
+    smooth = _smooth(settings.P) and _smooth(settings.Q) and settings.p == 2.0
+    if dimension == 1 or (smooth and (lattice or method == "back-and-forth")):
+        return 0
+    if smooth:
+        if settings.f_divergence.kind == "kl" and method == "newton" and _closes(settings):
+            return 0
+        parts = next((k for k, n in MOST_NODES.items() if cells * k**dimension <= n), 1)
+        return int(8 * cells * (BESIDE + BOUND_NODES[dimension] * parts**dimension))
+    path = settings.output.path and not lattice
+    return int(8 * max(plan(settings), coupling(settings) if path else 0.0))
+
+
+def _closes(settings: CaseSettings) -> bool:
+    """Whether bounds of newton's smooth maps are taken to close over the cells as they are; not of
+    what `auto` may find to be torn, nor in space."""
+    normal = settings.P.kind == settings.Q.kind == "gaussian"
+    named = settings.solver.method == "newton" and len(settings.grid.cells) == 2
+    return normal or named
+
+
+def _written(settings: CaseSettings, cells: int, levels: int, dimension: int) -> int:
+    """Bytes for momentum, less what levels that are not written save."""
+    if not settings.output.path:
+        return 0
+    written = settings.output.snapshots or settings.grid.time_steps + 1
+    more = dimension * written if settings.output.momentum else 0
+    saved = 2 * max(settings.grid.time_steps + 1 - written, 0)
+    return int(8 * cells * WRITTEN * (more - min(saved, levels)))
+
+
+def _smooth(density: Any) -> bool:
+    """Whether a density is of a kind without edges, which `auto` gives to newton."""
+    match density.kind:
+        case "mixture":
+            return all(_smooth(part) for part in density.components)
+        case "samples":
+            return bool(density.bandwidth > 0.0)
+    return density.kind in ("gaussian", "expression")
 
 
 def method_of(settings: CaseSettings) -> str:
@@ -68,8 +117,7 @@ def method_of(settings: CaseSettings) -> str:
     if settings.f_divergence.lipschitz is not None:
         return "back-and-forth"
     axes, p = len(settings.grid.cells), settings.p
-    smooth = all(density.kind in SMOOTH for density in (settings.P, settings.Q))
-    if smooth and (p == 2.0 or (axes == 1 and 2.0 < p <= 8.0)):
+    if _smooth(settings.P) and _smooth(settings.Q) and (p == 2.0 or (axes == 1 and 2.0 < p <= 8.0)):
         return "newton"
     return "semi-discrete" if p == 2.0 and axes <= 2 else "back-and-forth"
 
