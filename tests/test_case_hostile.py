@@ -45,6 +45,9 @@ HOSTILE = {
     "unknown long keys": "\n".join(f"{'k' * 300}{i} = {i}" for i in range(200)),
     "components": BASE + "[[Q.components]]\n",
     "many components": "[Q]\nkind = 'mixture'\ncomponents = [" + "{kind='ring'}," * 4000 + "]",
+    "towers of powers": "[Q]\nkind='mixture'\ncomponents=["
+    + ("{kind='expression',formula='" + "1**" * 47 + "9**9'},") * 180
+    + "]",
     "strange components": "[Q]\nkind = 'mixture'\ncomponents = [" + "{kind='z'}," * 5000 + "]",
     "control character": "a = \x01",
     "nul": "a = 1\0",

@@ -49,7 +49,8 @@ def parse(formula: str, axes: int) -> ast.expr:
         column = getattr(error, "offset", None)
         at = f" at character {column}" if column else ""
         raise FormulaError(f"the formula cannot be read{at}: {_first_line(error)}") from None
-    _check(tree, axes, 0, formula.strip())
+    with np.errstate(all="ignore"):
+        _check(tree, axes, 0, formula.strip(), {})
     return tree
 
 
@@ -58,7 +59,13 @@ def _first_line(error: BaseException) -> str:
     return str(text).splitlines()[0][:100]
 
 
-def _check(node: ast.expr, axes: int, depth: int, formula: str) -> None:
+def _check(
+    node: ast.expr, axes: int, depth: int, formula: str, exponents: dict[ast.expr, Number]
+) -> bool:
+    """Raise FormulaError unless the tree is allowed; whether it has an axis in it.
+
+    exponents: the values of the constant exponents, gathered on the way.
+    """
     if depth > MAX_DEPTH:
         raise FormulaError(f"the formula is nested deeper than {MAX_DEPTH}")
     parts: list[ast.expr] = []
@@ -79,10 +86,10 @@ def _check(node: ast.expr, axes: int, depth: int, formula: str) -> None:
                 f"+ - * / **, parentheses, {', '.join(ARGUMENTS)}, and < <= > >= as the first "
                 f"argument of where{_hint(node)}"
             )
-    for part in parts:
-        _check(part, axes, depth + 1, formula)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        _check_exponent(node.right, formula)
+    varies = [_check(part, axes, depth + 1, formula, exponents) for part in parts]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not varies[1]:
+        _check_exponent(node.right, formula, exponents)
+    return any(varies) or (isinstance(node, ast.Name) and node.id in AXES)
 
 
 def _check_constant(node: ast.Constant, formula: str) -> None:
@@ -130,11 +137,14 @@ def _call_arguments(node: ast.Call, formula: str) -> list[ast.expr]:
     return [test.left, *test.comparators, *node.args[1:]]
 
 
-def _check_exponent(node: ast.expr, formula: str) -> None:
-    """A constant exponent must be bounded; one in x, y, z is bounded by the result being finite."""
-    if any(isinstance(n, ast.Name) and n.id in AXES for n in ast.walk(node)):
-        return
-    value = float(evaluate(node, {}).value)
+def _check_exponent(node: ast.expr, formula: str, exponents: dict[ast.expr, Number]) -> None:
+    """A constant exponent must be bounded; one in x, y, z is bounded by the result being finite.
+
+    exponents: those below, each of which is worked out once: so a tower of powers is no more work
+    than it is long.
+    """
+    exponents[node] = _value(node, {}, exponents)
+    value = float(exponents[node].value)
     if not abs(value) <= MAX_EXPONENT:
         raise FormulaError(
             f"the exponent {_token(node, formula)} is {value:g}; the largest allowed is "
@@ -157,10 +167,13 @@ def shown(text: str, most: int) -> str:
 def evaluate(node: ast.expr, coordinates: dict[str, np.ndarray]) -> Number:
     """Values on the cells; the tree has been checked, so that its size bounds the work."""
     with np.errstate(all="ignore"):
-        return _value(node, coordinates)
+        return _value(node, coordinates, {})
 
 
-def _value(node: ast.expr, at: dict[str, np.ndarray]) -> Number:
+def _value(node: ast.expr, at: dict[str, np.ndarray], known: dict[ast.expr, Number]) -> Number:
+    """known: parts of the tree whose values need not be worked out again."""
+    if node in known:
+        return known[node]
     match node:
         case ast.Constant():
             return signed_log.number(np.float64(node.value))  # type: ignore[arg-type]
@@ -169,22 +182,26 @@ def _value(node: ast.expr, at: dict[str, np.ndarray]) -> Number:
                 at[node.id] if node.id in AXES else np.float64(CONSTANTS[node.id])
             )
         case ast.UnaryOp():
-            inner = _value(node.operand, at)
+            inner = _value(node.operand, at, known)
             return Number(-inner.value, inner.log) if isinstance(node.op, ast.USub) else inner
         case ast.BinOp():
-            return _OPERATORS[type(node.op)](_value(node.left, at), _value(node.right, at))
+            return _OPERATORS[type(node.op)](
+                _value(node.left, at, known), _value(node.right, at, known)
+            )
         case ast.Call(func=ast.Name(id="where")):
-            chosen = _condition(node.args[0], at)
-            yes, no = _value(node.args[1], at), _value(node.args[2], at)
+            chosen = _condition(node.args[0], at, known)
+            yes, no = _value(node.args[1], at, known), _value(node.args[2], at, known)
             return signed_log.choose(chosen, yes, no)
         case ast.Call(func=ast.Name(id=name)):
-            return _FUNCTIONS[name](*(_value(argument, at) for argument in node.args))
+            return _FUNCTIONS[name](*(_value(argument, at, known) for argument in node.args))
     raise AssertionError("the tree was checked before")
 
 
-def _condition(node: ast.expr, at: dict[str, np.ndarray]) -> np.ndarray:
+def _condition(
+    node: ast.expr, at: dict[str, np.ndarray], known: dict[ast.expr, Number]
+) -> np.ndarray:
     assert isinstance(node, ast.Compare)
-    values = [_value(n, at).value for n in (node.left, *node.comparators)]
+    values = [_value(n, at, known).value for n in (node.left, *node.comparators)]
     holds: np.ndarray = np.bool_(True)  # type: ignore[assignment]
     for op, left, right in zip(node.ops, values, values[1:], strict=False):
         holds = holds & COMPARISONS[type(op)](left, right)
