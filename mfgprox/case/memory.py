@@ -37,10 +37,11 @@ ARRAYS = {
 }
 BESIDE = 28
 """Arrays of the cells beside those of the nodes below."""
-BOUND_NODES = {2: 23.0, 3: 13.0}
+BOUND_NODES = {(2, 4): 23.0, (2, 2): 23.0, (3, 4): 18.0, (3, 2): 13.0}
 MOST_NODES = {4: 2**20, 2: 2**22}
 """Bounds of smooth data that do not close at once are summed over the nodes of cells that are
-divided so many times per axis, while there are no more nodes than that: arrays per node."""
+divided so many times per axis, while there are no more nodes than that: arrays per node, by
+dimension and parts."""
 WRITTEN = 1.7
 """Arrays of a written level, of each array that is written: a copy, and what it is packed to."""
 STATIC = ("newton", "semi-discrete", "back-and-forth")
@@ -70,13 +71,14 @@ def _bounds_and_path(settings: CaseSettings, method: str, cells: int, dimension:
         return 0
     lattice = method in ("primal-dual", "fictitious-play")
     smooth = _smooth(settings.P) and _smooth(settings.Q) and settings.p == 2.0
-    if dimension == 1 or (smooth and (lattice or method == "back-and-forth")):
+    if dimension == 1 or (smooth and (method == "back-and-forth" or (lattice and dimension == 2))):
         return 0
     if smooth:
         if settings.f_divergence.kind == "kl" and method == "newton" and _closes(settings):
             return 0
         parts = next((k for k, n in MOST_NODES.items() if cells * k**dimension <= n), 1)
-        return int(8 * cells * (BESIDE + BOUND_NODES[dimension] * parts**dimension))
+        each = BOUND_NODES.get((dimension, parts), 0.0)
+        return int(8 * cells * (BESIDE + each * parts**dimension))
     path = settings.output.path and not lattice
     return int(8 * max(plan(settings), coupling(settings) if path else 0.0))
 
