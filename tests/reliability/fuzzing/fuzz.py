@@ -94,11 +94,17 @@ def keep(kept: Path, corpus: Path) -> None:
             (corpus / f"c{hashlib.sha1(content).hexdigest()[:8]}").write_bytes(content)
 
 
+def _memory() -> Path:
+    """A folder in memory where there is one: most inputs are read through a file."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() else Path(tempfile.gettempdir())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", choices=[*NAMES, []])
     parser.add_argument("--seconds", type=int, default=120)
-    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "mfgprox-fuzz")
+    parser.add_argument("--work", type=Path, default=_memory() / "mfgprox-fuzz")
     given = parser.parse_args()
     worst = 0
     for target in given.targets or NAMES:
