@@ -65,7 +65,7 @@ def solution(
         R=R,
         momentum=(),
         certificate=Certificate(primal, dual, statement=SHARP if sharp else STATEMENT),
-        divergence=max(value, 0.0),
+        divergence=float(max(value, 0.0)),
         divergence_error=error,
         transport_cost=max(value - problem.epsilon * information, 0.0),
         information_divergence=information,
@@ -85,7 +85,8 @@ def _lattice_value(
     found = _extrapolated([*state.values, plan.dual])
     before = found[-2] if len(found) > 1 else between
     apart, changed = abs(found[-1] - between), abs(found[-1] - before)
-    return found[-1], max(changed, apart) / 2.0 + _left(state)
+    # All of it: on three cells a bump both opinions may lie on one side of the value.
+    return found[-1], max(changed, apart) + _left(state)
 
 
 def _value(
