@@ -151,7 +151,8 @@ def _exit(swept: Sweep) -> Exit:
         say(f"epsilon {row.epsilon:g}, p {row.p:g}: {row.status}")
     if failed:
         say(f"{len(failed)} of {total} cases failed; the others are in {swept.directory}")
-        return Exit.VALIDATION_FAILED
+        unwritten = any(row.unwritten for row in failed)
+        return Exit.CANNOT_WRITE if unwritten else Exit.VALIDATION_FAILED
     open_ones = [row for row in swept.rows if not row.converged]
     if open_ones:
         say(f"{len(open_ones)} of {total} cases did not converge; their rows say why")

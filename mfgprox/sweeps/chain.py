@@ -21,7 +21,7 @@ from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.storage import StorageError, kept_levels, load, require_format
 from mfgprox.sweeps.plan import Chain, member
-from mfgprox.sweeps.rows import Row, failed_row, row_of
+from mfgprox.sweeps.rows import CANNOT_WRITE, Row, failed_row, row_of
 from mfgprox.tolerance import Tolerance
 
 if TYPE_CHECKING:
@@ -79,6 +79,10 @@ def _rows(chain: Chain, report: Report, interrupted: Callable[[], bool]) -> list
             before.append(epsilon)
         except Interrupted:
             raise
+        except OSError as error:  # files that cannot be read have exceptions of their own
+            reason = error.strerror or str(error)
+            where = chain.path(epsilon).name
+            row = failed_row(epsilon, chain.p, f"{CANNOT_WRITE} {where}: {reason}")
         except Exception as error:
             row = failed_row(epsilon, chain.p, str(error) or type(error).__name__)
         rows.append(row)

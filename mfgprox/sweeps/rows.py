@@ -15,6 +15,7 @@ from mfgprox.storage import StorageError, require_format
 
 NAN = float("nan")
 FAILED = "failed: "
+CANNOT_WRITE = "cannot write"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Row:
     def failed(self) -> bool:
         """Whether there is no result at all."""
         return not self.file
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether that is because the system refused to write it."""
+        return self.status.startswith(FAILED + CANNOT_WRITE)
 
 
 COLUMNS = tuple(field.name for field in fields(Row))

@@ -40,6 +40,12 @@ VARYING = [
 ]
 
 
+def preload() -> None:
+    """Import what commands import late: a fork that has given up its rights could not read it."""
+    for module in LATE:
+        importlib.import_module(module)
+
+
 def met(fault: Fault, command: Command, made: Path) -> Answer:
     """What a command answers to a fault. Raises AssertionError where that is not sound."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
@@ -109,8 +115,7 @@ def main() -> int:
     if unknown := set(given.names) - {fault.name for fault in FAULTS}:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     chosen = [fault for fault in FAULTS if not given.names or fault.name in given.names]
-    for module in LATE:  # which a fork that has given up its rights could not read
-        importlib.import_module(module)
+    preload()
     with tempfile.TemporaryDirectory() as folder:
         made_in(Path(folder))
         found = [row for fault in chosen for row in rows(fault, Path(folder))]

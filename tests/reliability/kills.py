@@ -17,6 +17,7 @@ import random
 import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +27,7 @@ os.environ |= {
     "MFGPROX_CHECKPOINT_SECONDS": "0",
 }
 
+from numba.np.ufunc import parallel
 from runs_of_solvers import FLOWS, RUNS
 
 from mfgprox import checkpoint, load, load_flow
@@ -89,6 +91,9 @@ def kill_and_resume(name: str, count: int, seed: int) -> dict[str, int]:
         whole.mkdir()
         with contextlib.redirect_stderr(io.StringIO()):
             do(method, case, whole)  # compiles and loads kernels, which forks find loaded
+        # Numba guards its start by a semaphore that all forks share: one that is killed while it
+        # holds it would stop the others.
+        parallel._backend_init_process_lock = threading.RLock()
         for path in whole.iterdir():
             path.unlink()
         began = time.monotonic()
