@@ -49,6 +49,9 @@ class Lattice:
         self.mass = mass[self.sources] / mass[self.sources].sum()
         self.log_mass = np.log(self.mass)
         self.log_Q = np.ravel(problem.log_Q)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.needs_all = bool(np.isinf(self.f.f(np.zeros(1))).all())
+        """Whether f(0) = ∞: R may leave out no cell of Q."""
         self.held = np.isfinite(self.log_Q)
         self.shared = math.isfinite(self.f.recession) and not self.held.all()
         """Whether R may have mass where Q has none."""

@@ -24,6 +24,8 @@ HIGHEST = 3.0
 ACCURACY, MOST_CYCLES = 1e-2, 100
 LEAST_SHARED = 1e-10
 """Mass outside of Q below which it has no part in Newton's step."""
+SHARE = 1e-5
+"""Of J that such a product may cost, by its share of the plan."""
 FLOOR, LEAST = -LIMITS[1], -600.0
 """Logarithms of the least ratios that are told of the masses that arrive to those wanted, and the
 other way round."""
@@ -91,9 +93,20 @@ class Plan:
         return _on_unknowns(lattice, self.R) - _on_unknowns(lattice, self.delivered)
 
     def primal(self, lattice: Lattice) -> float:
-        """Value of the plan and of the R that it makes; not below J."""
-        information = lattice.information(self.delivered)
-        return self.cost + self.entropy + lattice.epsilon * information
+        """Value of the plan and of the R that it makes; not below J.
+
+        Where f(0) = ∞, of that plan with a share of the product of P and R if that is less: the
+        plan leaves targets out, each of which would cost all there is. The product costs the
+        dearest way at most, and twice that with its entropy.
+        """
+        found = self.cost + self.entropy + lattice.epsilon * lattice.information(self.delivered)
+        dearest = float(lattice.cost.max())
+        if not lattice.needs_all or not self.dual > 0.0:
+            return found
+        share = min(SHARE * self.dual / dearest, SHARE)
+        mixed = (1.0 - share) * self.delivered + share * self.R
+        other = (1.0 - share) * (self.cost + self.entropy) + 2.0 * share * dearest
+        return min(found, other + lattice.epsilon * lattice.information(mixed))
 
     def sharp_dual(self, lattice: Lattice) -> float:
         """The dual value without blur: a lower bound of the lattice problem without entropy."""

@@ -84,14 +84,12 @@ def rough(draw, cells=CELLS):
 
 
 def solved(P, Q, epsilon, name="kl", p=2.0, solver="auto", grid=LINE):
-    """A static solution that converged: of the solver named; for "auto", where none that it tries
-    does, of primal-dual. An example that nobody solves is drawn anew: its status says why, and too
-    many of these are an error of Hypothesis."""
+    """A static solution that converged. An example that the solver does not solve, and says so, is
+    drawn anew; too many of these are an error of Hypothesis."""
     problem = Problem(P, Q, epsilon=epsilon, grid=grid, p=p, f_divergence=name)
-    for each in (solver, "primal-dual") if solver == "auto" else (solver,):
-        solution = solve(problem, each, static=True)
-        if solution.converged:
-            return solution
+    solution = solve(problem, solver, static=True)
+    if solution.converged:
+        return solution
     event(f"unsolved: {name}, p = {p}, {solver}")
     return reject()
 
