@@ -41,7 +41,7 @@ class Image:
     def read(cls, path: str | Path, mass: str = "dark") -> Image:
         """mass = "dark": black weighs 1 and white 0; "light": the reverse; opacity multiplies.
 
-        Of an animation the first picture. Memory: 9 to 16 bytes per pixel.
+        Of an animation the first picture. Memory: 10 to 14 bytes per pixel.
         Raises DensityError for what is no readable image in one of FORMATS, or too large.
         """
         from PIL import Image as Pillow

@@ -167,7 +167,7 @@ def test_too_many_pixels_are_refused_before_they_are_unpacked(size, tmp_path):
 def test_memory_of_a_picture(tmp_path):
     (tmp_path / "a.png").write_bytes(blank(2000, 1500, 8, 6))
     fixed = 60e6  # a strip of pixels as numbers, libraries
-    assert bytes_per_pixel(tmp_path / "a.png", 3_000_000) < 18 + fixed / 3_000_000
+    assert bytes_per_pixel(tmp_path / "a.png", 3_000_000) < 14.5 + fixed / 3_000_000
 
 
 @pytest.mark.slow
@@ -178,4 +178,4 @@ def test_memory_of_the_largest_picture(depth, kind, tmp_path):
     (tmp_path / "a.png").write_bytes(blank(5000, 10_000, depth, kind))
     found = bytes_per_pixel(tmp_path / "a.png", 50_000_000)
     print(f"{depth} bits, colour type {kind}: {found:.1f} bytes per pixel")
-    assert found < 18
+    assert found < 14.5  # 8 of numbers, 1 to 4 of Pillow, a byte or two to look for bad numbers
