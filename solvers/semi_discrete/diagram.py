@@ -8,7 +8,7 @@ Aronov, Algorithmica 20 (1998) 61.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -132,6 +132,21 @@ def _measured(
     visible: np.ndarray,
     hidden: Hidden,
 ) -> Diagram:
+    n = sites.count
+    r, moment, j_of, k_of, coupling = _cells(source, sites, whole)
+    transport = (
+        source.second_moment
+        + float(((sites.squares - psi) * r).sum())
+        - 2.0 * float((sites.x[:n] * moment[0] + sites.y[:n] * moment[1]).sum())
+    )
+    return Diagram(
+        psi, np.maximum(r, 0.0), moment, transport, visible, hidden,
+        j_of, k_of, coupling, whole,
+    )  # fmt: skip
+
+
+def _cells(source: Source, sites: Sites, whole: Triangulation) -> tuple[np.ndarray, ...]:
+    """r, moment, j_of, k_of, coupling as in Diagram."""
     n, count = sites.count, len(whole.corners)
     most = 3 * n + 64
     pair, ends = np.empty((most, 2), np.int64), np.empty((most, 2), np.int64)
@@ -145,12 +160,10 @@ def _measured(
     r, moment = np.empty(n), np.empty((2, n))
     j_of, k_of, coupling = np.empty(m, np.int64), np.empty(m, np.int64), np.empty(m)
     used = gather(pair, sites.x, sites.y, line, r, moment, j_of, k_of, coupling)
-    transport = (
-        source.second_moment
-        + float(((sites.squares - psi) * r).sum())
-        - 2.0 * float((sites.x[:n] * moment[0] + sites.y[:n] * moment[1]).sum())
-    )
-    return Diagram(
-        psi, np.maximum(r, 0.0), moment, transport, visible, hidden,
-        j_of[:used], k_of[:used], coupling[:used], whole,
-    )  # fmt: skip
+    return r, moment, j_of[:used], k_of[:used], coupling[:used]
+
+
+def bridged(source: Source, sites: Sites, of: Diagram) -> Diagram:
+    """The diagram with the couplings it had if P filled its own gaps, evenly."""
+    _, _, j_of, k_of, coupling = _cells(source.filled, sites, of.triangulation)
+    return replace(of, j_of=j_of, k_of=k_of, coupling=coupling)

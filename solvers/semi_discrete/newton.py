@@ -8,11 +8,13 @@ by a factor at most, since the linearisation knows nothing beyond.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mfgprox.solvers.semi_discrete.diagram import bridged
 from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
+from mfgprox.solvers.semi_discrete.islands import shifted
 from mfgprox.solvers.semi_discrete.linear import solved
 from mfgprox.solvers.semi_discrete.release import released, touched
 
@@ -46,18 +48,33 @@ class Direction:
     increase: float
 
 
-def improved(lattice: Lattice, at: Point) -> tuple[Point, float]:
-    """The point after one step, and the step's length; 0 and the best point known if none helps."""
+def improved(lattice: Lattice, at: Point, slow: bool = False) -> tuple[Point, float]:
+    """The point after one step, and the step's length; 0 and the best point known if none helps.
+
+    slow: whether the last step brought next to nothing, and gaps of P may be in the way.
+    """
     if at.lost > RELEASE * at.residual:
         at = released(lattice, at)
     at = touched(lattice, at)
+    if slow:
+        at = shifted(lattice, at)
     way = direction(lattice, at, FACTOR)
     if not way.increase > 0.0:
         way = direction(lattice, at, np.inf)
     new, length = _search(lattice, at, way)
     if length == 0.0:
         new, length = _search(lattice, at, direction(lattice, at, FACTOR, widened=False))
+    if slow or length == 0.0:
+        new, length = _across(lattice, at, new, length)
     return new, length
+
+
+def _across(lattice: Lattice, at: Point, new: Point, length: float) -> tuple[Point, float]:
+    """The better of a short step and one that knows what lies behind the gaps of P: where facets
+    lie in a gap, masses do not change with psi until a facet reaches the other side."""
+    wide = replace(at, diagram=bridged(lattice.source, lattice.sites, at.diagram))
+    other, way = _search(lattice, at, direction(lattice, wide, FACTOR))
+    return (other, way) if other.dual > new.dual else (new, length)
 
 
 def direction(lattice: Lattice, at: Point, factor: float, *, widened: bool = True) -> Direction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,6 +31,11 @@ class Source:
     def upper(self) -> tuple[float, float]:
         ny, nx = self.P.shape
         return self.lower[0] + nx * self.spacing[0], self.lower[1] + ny * self.spacing[1]
+
+    @cached_property
+    def filled(self) -> Source:
+        """With the mean density of the cells that have mass added everywhere."""
+        return replace(self, P=self.P + self.P[self.P > 0.0].mean())
 
     @cached_property
     def left(self) -> np.ndarray:

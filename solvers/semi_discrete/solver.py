@@ -45,7 +45,7 @@ PATIENCE = 4
 class SemiDiscrete:
     """Settings."""
 
-    most_steps: int = 60
+    most_steps: int = 150
     """Newton steps on one grid."""
     name: str = "semi-discrete"
 
@@ -88,7 +88,7 @@ class SemiDiscrete:
         last = here == levels - 1
         stuck = False
         if not _small(at, tolerance):
-            new, length = improved(work.lattice, at)
+            new, length = improved(work.lattice, at, slow=state.slow > 0)
             state.steps += 1
             little = new.dual - at.dual <= 1e-3 * TARGET * abs(at.dual) + tolerance.atol
             state.slow = state.slow + 1 if little and new.gap > SLOW * at.gap else 0

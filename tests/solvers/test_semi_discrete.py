@@ -239,9 +239,26 @@ def test_points_that_are_counted_are_data_of_their_grid():
     P, Q = (Samples(rng.normal(m, 0.5, (4000, 2)).clip(-1.9, 1.9)) for m in (-0.3, 0.4))
     counted = solved(Problem(P, Q, epsilon=1.0, grid=grid))
     problem = counted.problem
+    # A point of P between cells without any has psi moved across the gap around it.
+    assert counted.converged
+    assert counted.gap <= 1e-6 * counted.dual_value
     arrays = (ArrayDensity(values, grid) for values in (problem.P, problem.Q))
     given = solved(Problem(*arrays, epsilon=1.0, grid=grid))
     assert counted.divergence == pytest.approx(given.divergence, rel=1e-9)
+
+
+@pytest.mark.parametrize("epsilon", [1.0, 10.0, 1000.0])
+def test_white_noise_in_single_cells(epsilon):
+    rng = np.random.default_rng(5)
+    grid = Grid((0.0, 0.0), (1.0, 1.0), (64, 64), 8)
+    P, Q = (
+        ArrayDensity(np.where(rng.random((64, 64)) > 0.5, rng.random((64, 64)), 0.0), grid)
+        for _ in "PQ"
+    )
+    found = solved(Problem(P, Q, epsilon=epsilon, grid=grid))
+    assert found.converged
+    assert found.gap <= 1e-6 * found.dual_value
+    assert found.lower_bound <= found.divergence + found.divergence_error
 
 
 def test_extrapolation_of_what_edges_leave():
