@@ -1,6 +1,7 @@
 """No growth over a thousand solves in one process; more than is free is refused with the estimate.
 
-The estimates themselves are held to measured peaks by tests/test_performance.py.
+The estimates themselves are held to measured peaks by `memory_runs.py` and, for other sizes, by
+tests/test_performance.py.
 """
 
 import gc
@@ -8,7 +9,9 @@ import os
 from pathlib import Path
 
 import pytest
+import thousand
 from edge_problems import LINE, PLANE, SOLVERS, problem
+from memory_runs import ALLOWED, RUNS, estimated, measured
 from shell import invoke
 
 from mfgprox.exits import Exit
@@ -50,3 +53,29 @@ def test_more_than_is_free_is_refused_with_the_estimate(cells):
         assert answer.exit_code == Exit.BAD_INPUT
         assert "iB" in answer.stderr
         assert len(answer.stderr.splitlines()) == 1, answer.stderr
+
+
+def test_estimates_follow_what_is_written_and_what_bounds_need():
+    """More levels, momentum, another f, torn maps: each as it was measured to count."""
+    for more, less in (
+        ("newton 2-D momentum", "newton 2-D"),
+        ("newton 2-D", "newton 2-D three levels"),
+        ("newton 2-D pearson", "newton 2-D"),
+        ("semi-discrete 2-D image", "semi-discrete 2-D"),
+        ("primal-dual 2-D momentum", "primal-dual 2-D"),
+    ):
+        assert estimated(RUNS[more]) > estimated(RUNS[less]) + 3.0, more
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
+def test_memory_is_estimated_within_a_fifth_on_other_grids(name):
+    measured(RUNS[name])  # compiles
+    assert 1.0 / ALLOWED < estimated(RUNS[name]) / measured(RUNS[name]) < ALLOWED
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_a_thousand_solves_of_every_kind(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["thousand.py"])
+    assert thousand.main() == 0
