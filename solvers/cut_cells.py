@@ -13,8 +13,9 @@ from mfgprox.problem import Problem
 
 PARTS = 4
 """Parts of a cell an axis in which a density with edges is looked up."""
-MOST_PARTS = 2**22
-"""Parts of all cells in which data that are finer than the grid are looked up, at most."""
+MOST_PARTS = 2**20
+"""Parts of all cells in which data that are finer than the grid are looked up, at most; more where
+these are less than halves of the cells."""
 
 
 def in_parts(problem: Problem) -> np.ndarray | None:
@@ -58,7 +59,7 @@ def _finer(shape: tuple[int, ...], grid: Grid) -> int:
     """Parts of a cell an axis that are no wider than the cells of data of that shape."""
     parts = max(math.ceil(n / m) for n, m in zip(shape, grid.shape, strict=True))
     most = int((MOST_PARTS / math.prod(grid.cells)) ** (1.0 / grid.dimension))
-    return max(1, min(parts, most))
+    return min(parts, max(2, most))
 
 
 def _on(density: Density, grid: Grid, parts: int) -> np.ndarray | None:
