@@ -102,7 +102,7 @@ def direction(lattice: Lattice, at: Point, factor: float, *, widened: bool = Tru
     right = gradient if np.isinf(factor) else _balanced(gradient, d.r, factor, widened)
     shift = np.where(loose, 0.0, np.maximum(shift, 1e-14 / (lattice.epsilon * n)))
     if loose.any():
-        weak = WEAK * float(coupling.max())
+        weak = WEAK * float(coupling.max(initial=0.0))
         coupling = np.where(loose[d.j_of] | loose[d.k_of], weak, coupling)
     number = np.cumsum(active) - 1
     effort = EFFORT[0] if at.residual > FAR else EFFORT[1]
