@@ -82,7 +82,7 @@ RUNS: dict[str, Run] = {
 }  # fmt: skip
 
 
-def measured(run: Run, seconds: float = 900.0) -> float:
+def measured(run: Run) -> float:
     """MiB that the process held at most. Raises RuntimeError with its last line if it fails."""
     command, case, changes = run
     with tempfile.TemporaryDirectory() as folder:

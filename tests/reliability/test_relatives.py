@@ -1,6 +1,9 @@
 """The same problem told differently: mirrored, stretched, with another epsilon, by the other norm;
 and with the gauge E_P[U_0] = D. One identity each; random problems of every kind."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from agreement import answers, random_problem
@@ -12,6 +15,16 @@ from relatives import relatives, unlike
 from mfgprox.solvers import solve
 
 pytestmark = pytest.mark.compiled
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_table_of_identities_names_tests_that_exist():
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    table = page.split("<!-- identities: begin -->")[1].split("<!-- identities: end -->")[0]
+    named = re.findall(r"`(tests/\S+\.py)::(\w+)`", table)
+    assert len(named) == len(table.strip().splitlines()) - 2
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
 
 
 def contradicted(seed, solvers):
