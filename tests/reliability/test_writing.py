@@ -3,10 +3,13 @@
 import errno
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import full_disks
 import numpy as np
 import pytest
 from shell import invoke
@@ -32,6 +35,7 @@ COMMANDS = {
     "export vtk": (["export", "made.h5", "--to", "vtk"], ".pvd"),
     "new": (["new", "gaussian", "--force"], ".toml"),
 }
+MOMENTS = ("writing", "bringing it to the disk", "renaming")
 SLOW = ("animate", "plot", "report", "particles", "flow")
 ALL = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in COMMANDS]
 
@@ -73,9 +77,30 @@ def test_the_output_is_a_directory_or_its_directory_is_missing(name):
     refused(invoke(*words, "-o", f"file/out{suffix}"))
 
 
+def fill(moment, monkeypatch):
+    """The disk is full from that moment of a write on."""
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if moment == "writing":
+        monkeypatch.setattr(Path, "write_bytes", full)
+        plain = Path.open
+
+        def refusing(path, mode="r", *more, **how):
+            return full() if "w" in mode else plain(path, mode, *more, **how)
+
+        monkeypatch.setattr(Path, "open", refusing)
+        monkeypatch.setattr(atomic, "_to_disk", full)  # where another library does the writing
+    elif moment == "renaming":
+        monkeypatch.setattr(Path, "replace", full)
+    else:
+        monkeypatch.setattr(atomic, "_to_disk", full)
+
+
 @pytest.mark.compiled
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("moment", ["writing", "bringing it to the disk", "renaming"])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_disk_that_is_full_at_any_moment(name, moment, monkeypatch):
     words, suffix = COMMANDS[name]
     out = Path(f"out{suffix}")
@@ -84,19 +109,46 @@ def test_a_disk_that_is_full_at_any_moment(name, moment, monkeypatch):
     else:
         out.write_bytes(b"old")
     old = out.read_bytes()
-
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    if moment == "writing":
-        monkeypatch.setattr(atomic, "_temporary", lambda *_: Path("/dev/full/x"))
-    elif moment == "renaming":
-        monkeypatch.setattr(type(out), "replace", full)
-    else:
-        monkeypatch.setattr(atomic, "_to_disk", full)
-    refused(invoke(*words, "-o", out))
+    with monkeypatch.context() as patches:
+        fill(moment, patches)
+        assert "No space left" in refused(invoke(*words, "-o", out))
     assert out.read_bytes() == old
     assert not temporary_files()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_sweep_on_a_disk_that_is_full(moment, monkeypatch):
+    """What is finished stays as it is; nothing of the rest."""
+    words = ["sweep", "gaussian_1d", "--figures", "none", *SMALL, "-o", "out"]
+    assert invoke(*words, "--epsilon", "1").exit_code == Exit.OK
+    old = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    assert len(old) == 2
+    with monkeypatch.context() as patches:
+        fill(moment, patches)
+        assert "No space left" in refused(invoke(*words, "--epsilon", "1,2"))
+    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == old
+    assert invoke(*words, "--epsilon", "1,2").exit_code == Exit.OK
+
+
+@pytest.mark.compiled
+def test_a_sweep_where_it_cannot_write():
+    words = ["sweep", "gaussian_1d", "--epsilon", "1", *SMALL]
+    Path("file").touch()
+    assert "a directory is needed" in refused(invoke(*words, "-o", "file"))
+    assert "does not exist" in refused(invoke(*words, "-o", "missing/out"))
+    assert not Path("missing").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not full_disks.possible(), reason="needs a mount in a namespace of its own")
+def test_disks_that_are_too_small():
+    """Of 20 sizes, every command that writes."""
+    done = subprocess.run(
+        [sys.executable, full_disks.__file__], capture_output=True, text=True, timeout=3600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert done.stdout.count("exit 4") >= 8, done.stdout
 
 
 @pytest.mark.compiled
@@ -156,22 +208,42 @@ def test_a_limit_of_the_size_of_files(kibibytes):
     assert not temporary_files()
 
 
+def started(out: str, *words: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "mfgprox", "run", "gaussian_1d", *SMALL, *words]
+    return subprocess.Popen([*command, "-o", out], stderr=subprocess.PIPE, text=True)
+
+
 @pytest.mark.slow
-def test_two_runs_that_write_the_same_output():
-    """Each writes whole: the file that stays is one of theirs, and opens."""
+def test_two_runs_that_write_the_same_output(monkeypatch):
+    """The first wins, whole; the second says so, and leaves its checkpoint alone."""
+    monkeypatch.setenv("MFGPROX_CHECKPOINT_SECONDS", "0")
+    long = ("--solver", "primal-dual", "--set", "solver.rtol=1e-12", "--max-time", "20")
+    first = started("both.h5", *long)
+    while not Path("both.checkpoint.h5").exists():
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.01)
+    for name in ("both.h5", "both"):  # which have the same checkpoint
+        second = started(name, *long)
+        said = second.communicate(timeout=120)[1]
+        assert second.returncode == Exit.CANNOT_WRITE, said
+        assert said == (
+            f"mfgprox: cannot write {name}: another run is writing it (process {first.pid} on "
+            f"{socket.gethostname()}); wait for it, or choose another name\n"
+        )
+    assert first.communicate(timeout=120) and first.returncode in (0, Exit.NOT_CONVERGED)
+    assert load("both.h5").solver == "primal-dual"
+    left = {path.name for path in Path().iterdir()}
+    assert left <= {"both.h5", "both.checkpoint.h5", "made.h5"}, left
+
+
+@pytest.mark.slow
+def test_runs_that_begin_at_the_same_moment():
+    """One at least ends; the others end or are refused; the file is whole."""
     for attempt in range(3):
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-m", "mfgprox", "run", "gaussian_1d", *SMALL, "-o", "both.h5"],
-                stderr=subprocess.PIPE,
-            )
-            for _ in range(2)
-        ]
-        said = [process.communicate(timeout=120)[1] for process in processes]
-        assert [process.returncode for process in processes] == [0, 0], said
-        found = load("both.h5")
-        assert found.converged
-        # Of the same case they are the same bytes, whoever came last.
+        processes = [started("both.h5") for _ in range(4)]
+        said = [process.communicate(timeout=240)[1] for process in processes]
+        statuses = [process.returncode for process in processes]
+        assert 0 in statuses and set(statuses) <= {0, Exit.CANNOT_WRITE}, said
         assert Path("both.h5").read_bytes() == Path("made.h5").read_bytes(), attempt
-        assert not temporary_files()
+        assert sorted(path.name for path in Path().iterdir()) == ["both.h5", "made.h5"]
         Path("both.h5").unlink()
