@@ -194,6 +194,9 @@ def flow(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override a key, e.g. --set epsilon=0.5.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the checkpoint (jko, gradient).")
+    ] = False,
     threads: Threads = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -211,7 +214,7 @@ def flow(
             return run_particles(case, tau, steps, output, chosen, count, seed, quiet)
         from mfgprox.run_flow import run_flow
 
-        return run_flow(case, kind, tau, steps, output, chosen, quiet)
+        return run_flow(case, kind, tau, steps, output, chosen, quiet, resume)
 
     raise typer.Exit(guarded(command))
 

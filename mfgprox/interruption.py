@@ -17,7 +17,11 @@ class Stopped(BaseException):
 
     def __init__(self, signum: int, note: str = "") -> None:
         super().__init__(_NAMES[signal.Signals(signum)] + (f"; {note}" if note else ""))
-        self.exit = _EXITS[signal.Signals(signum)]
+        self.signum, self.exit = signum, _EXITS[signal.Signals(signum)]
+
+    def with_note(self, note: str) -> Stopped:
+        """The same signal, with what is left to be told."""
+        return Stopped(self.signum, note)
 
 
 class Interruption:

@@ -127,9 +127,9 @@ def _solve(
     from mfgprox.progress import reporter
 
     problem = case.problem()
-    identity = {"case_text": _identity(case), "solver": case.solver.method}
+    owner = {"case_text": identity(case), "solver": case.solver.method}
     where = checkpoint.path_for(output)
-    progress = _resumed(where, identity, options)
+    progress = resumed(where, owner, options.resume)
     start = _start(options.start, case) if options.start is not None else None
     announce_compilation(options.quiet)
     from mfgprox.solvers import solve
@@ -137,7 +137,7 @@ def _solve(
 
     def save(reached: Progress) -> None:
         with writing(where):
-            checkpoint.save(reached, where, **identity)
+            checkpoint.save(reached, where, **owner)
 
     interruption.deferred = True
     try:
@@ -159,25 +159,26 @@ def _solve(
         raise interruption.stopped(saved if where.exists() else "nothing is saved yet") from None
 
 
-def _identity(case: Case) -> str:
+def identity(case: Case) -> str:
     """What a checkpoint must agree with: all that changes the iterates, input files included."""
     settings = case.settings.model_dump(mode="json", exclude={"title", "output"})
     del settings["solver"]["max_iterations"]
     return json.dumps([settings, case.inputs()], sort_keys=True)
 
 
-def _resumed(where: Path, identity: dict[str, Any], options: RunOptions) -> Progress | None:
+def resumed(where: Path, owner: dict[str, Any], resume: bool) -> Progress | None:
+    """The progress in a checkpoint, if it is to be continued. Raises BadInput for a foreign one."""
     from mfgprox import checkpoint
 
     if not where.exists():
-        if options.resume:
+        if resume:
             say(f"there is no checkpoint {where}; starting from the beginning")
         return None
-    if not options.resume:
+    if not resume:
         say(f"{where} holds an unfinished run; --resume would continue it; starting afresh")
         return None
     try:
-        return checkpoint.load(where, **identity)
+        return checkpoint.load(where, **owner)
     except checkpoint.CheckpointError as error:
         raise BadInput(str(error)) from error
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mfgprox.exits import BadInput, Exit, say
-from mfgprox.interruption import Interruption
-from mfgprox.run import announce_compilation, claiming, require_writable, writing
+from mfgprox.interruption import Interruption, Stopped
+from mfgprox.run import (
+    announce_compilation,
+    claiming,
+    identity,
+    require_writable,
+    resumed,
+    writing,
+)
+
+if TYPE_CHECKING:
+    from mfgprox.case import Case
+    from mfgprox.flows.reached import Reached
 
 
 def run_flow(
@@ -18,8 +29,13 @@ def run_flow(
     output: Path | None,
     overrides: tuple[str, ...],
     quiet: bool,
+    resume: bool = False,
 ) -> Exit:
-    """Compute and write a flow. Raises what `exits.guarded` turns into messages."""
+    """Compute and write a flow; every step is kept in a checkpoint beside the output.
+
+    Raises what `exits.guarded` turns into messages.
+    """
+    from mfgprox import checkpoint
     from mfgprox.case import read_case
     from mfgprox.flows import FlowError, gradient_flow, jko
     from mfgprox.flows.flow import KINDS
@@ -33,12 +49,16 @@ def run_flow(
     require_writable(output)
     problem = case.problem()
     announce_compilation(quiet)
-    settings: dict[str, Any] = {
-        "solver": case.solver.method,
-        "tolerance": case.solver.tolerance(),
-        "callback": None if quiet else _report,
-    }
-    with Interruption(), claiming(output):
+    where = checkpoint.path_for(output)
+    with Interruption() as interruption, claiming(output):
+        kept = _Kept(where, case, kind, tau, steps, interruption)
+        settings: dict[str, Any] = {
+            "solver": case.solver.method,
+            "tolerance": case.solver.tolerance(),
+            "callback": None if quiet else _report,
+            "reached": kept.reached(resume),
+            "keep": kept,
+        }
         try:
             if kind == "jko":
                 flow = jko(problem, tau, steps, **settings)
@@ -46,14 +66,54 @@ def run_flow(
                 flow = gradient_flow(problem, tau * steps, steps, **settings)
         except (FlowError, Unsuitable) as error:
             raise BadInput(str(error)) from error
+        except Stopped as stopped:
+            raise kept.told(stopped) from None
         with writing(output):
             flow.save(output)
+            where.unlink(missing_ok=True)
     if not quiet:
         print(output)
     if not flow.converged:
         say(f"a step {flow.status.value}; the flow in {output} is marked as not converged")
         return Exit.NOT_CONVERGED
     return Exit.OK
+
+
+class _Kept:
+    """The checkpoint of a flow: written after every step, and read again."""
+
+    def __init__(
+        self, where: Path, case: Case, kind: str, tau: float, steps: int, interruption: Interruption
+    ) -> None:
+        self.where, self.interruption = where, interruption
+        self.identity: dict[str, Any] = {
+            "case_text": identity(case),
+            "solver": f"{kind} flow, {case.solver.method}",
+            "settings": {"tau": tau, "steps": steps},
+        }
+
+    def reached(self, resume: bool) -> Reached | None:
+        """What a checkpoint holds. Raises BadInput for one of another flow."""
+        found = resumed(self.where, self.identity, resume)
+        return None if found is None else found.state
+
+    def __call__(self, reached: Reached) -> None:
+        from mfgprox import checkpoint
+        from mfgprox.solvers.iterate import Progress
+
+        # A signal during the writing would leave a temporary file behind.
+        self.interruption.deferred = True
+        rows = [[float(step), energy] for step, energy in enumerate(reached.energy)]
+        with writing(self.where):
+            checkpoint.save(Progress(reached, rows[1:]), self.where, **self.identity)
+        self.interruption.deferred = False
+        if self.interruption():
+            raise self.interruption.stopped("")
+
+    def told(self, stopped: Stopped) -> Stopped:
+        """The signal with what is left of the flow."""
+        saved = f"saved in {self.where}; continue with --resume"
+        return stopped.with_note(saved if self.where.exists() else "nothing is saved yet")
 
 
 def _report(done: int, steps: int, energy: float) -> None:

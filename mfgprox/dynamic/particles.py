@@ -6,6 +6,8 @@ end far from R (their smear crosses edges), pairs of cells.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mfgprox.divergence import Lipschitz
@@ -24,13 +26,30 @@ def move(
 
     R: the minimiser, grid.shape, where they should end.
     """
+    return _deposited(problem, _cloud(problem, potential, R))
+
+
+def moved_by(
+    problem: Problem, potential: TerminalPotential, R: np.ndarray, share: float
+) -> np.ndarray:
+    """Densities of the same particles at the time `share` of the path alone, grid.shape."""
+    whole = _cloud(problem, potential, R)
+    widths = whole.widths.copy()
+    widths[:, 3:] = (1.0 - share) * widths[:, :3] + share * widths[:, 3:]
+    target = (1.0 - share) * whole.source + share * whole.target
+    return _deposited(problem, replace(whole, target=target, widths=widths), steps=1)[0][1]
+
+
+def _cloud(problem: Problem, potential: TerminalPotential, R: np.ndarray) -> Cloud:
     if problem.smooth and potential.quadratic and not isinstance(problem.divergence, Lipschitz):
-        return _deposited(problem, particles(problem, potential.transform))
-    return _deposited(problem, coupling(problem, potential, R))
+        return particles(problem, potential.transform)
+    return coupling(problem, potential, R)
 
 
-def _deposited(problem: Problem, cloud: Cloud) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    grid, steps = problem.grid, problem.grid.time_steps
+def _deposited(
+    problem: Problem, cloud: Cloud, steps: int | None = None
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    grid, steps = problem.grid, steps or problem.grid.time_steps
     density = np.zeros((steps + 1, *grid.shape))
     density[0] = problem.P * grid.cell_volume
     flux = []
@@ -48,7 +67,7 @@ def _deposited(problem: Problem, cloud: Cloud) -> tuple[np.ndarray, tuple[np.nda
     for through in flux:
         through[np.abs(through) < NOTHING * density[0].max()] = 0.0
     momentum = tuple(
-        flux[axis] * (grid.spacing[axis] / (grid.dt * grid.cell_volume))
+        flux[axis] * (grid.spacing[axis] * steps / grid.cell_volume)
         for axis in range(grid.dimension)
     )
     return density / grid.cell_volume, momentum

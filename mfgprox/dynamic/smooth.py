@@ -36,9 +36,13 @@ class SmoothPath:
 
     def last(self) -> tuple[np.ndarray, np.ndarray]:
         """Masses (cells,) and velocities (3, cells) at t = 1: R, if that is where the map leads."""
-        z, y, x = np.indices(self.grid.kernel_shape, float).reshape(3, -1)
-        masses, velocity = self._formula(1.0, np.stack([x, y, z], axis=1))
+        masses, velocity = self.end()
         return (self.R if np.abs(masses - self.R).sum() <= ARRIVED else masses), velocity
+
+    def end(self) -> tuple[np.ndarray, np.ndarray]:
+        """Masses (cells,) and velocities (3, cells) at t = 1, where the map leads."""
+        z, y, x = np.indices(self.grid.kernel_shape, float).reshape(3, -1)
+        return self._formula(1.0, np.stack([x, y, z], axis=1))
 
     def level(self, t: float, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Masses (cells,) and velocities (3, cells) at t < 1; places: of `TerminalPotential`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logsumexp
 
-from mfgprox.density import ArrayDensity, Density
+from mfgprox.density import ArrayDensity, Density, DensityError
 from mfgprox.divergence import KullbackLeibler
 from mfgprox.grid import Grid
 from mfgprox.kernels.spline_fit import spline_coefficients
@@ -30,11 +30,29 @@ class LogDensity:
         self.log_values, self.grid = np.asarray(log_values, float), grid
 
     def log_density(self, grid: Grid) -> np.ndarray:
-        if grid.cells == self.grid.cells:
+        """On cells of the same box, or of the part of it that is one of its own cells wide along
+        some axes. Raises DensityError for another box."""
+        whole, chosen = self.grid, self._cells(grid)
+        if grid.cells == whole.cells:
             return self.log_values
-        here, there = self.grid.kernel_shape, grid.kernel_shape
-        coefficients = spline_coefficients(self.log_values.reshape(here))
+        part = self.log_values[tuple(chosen[::-1])]
+        here, there = (1,) * (3 - part.ndim) + part.shape, grid.kernel_shape
+        coefficients = spline_coefficients(part.reshape(here))
         return lines_at(coefficients, here, there).reshape(grid.shape)
+
+    def _cells(self, grid: Grid) -> list[slice]:
+        """The cells of this grid that the box of another one covers, per axis x, y, z."""
+        chosen = []
+        for axis, n in enumerate(self.grid.cells):
+            edges, ends = self.grid.edges(axis), (grid.lower[axis], grid.upper[axis])
+            if ends == (self.grid.lower[axis], self.grid.upper[axis]):
+                chosen.append(slice(0, n))
+                continue
+            k = int(np.abs(edges[:-1] - ends[0]).argmin())
+            if grid.cells[axis] != 1 or not np.allclose((edges[k], edges[k + 1]), ends, atol=0.0):
+                raise DensityError("the density of a flow is known in its own box only")
+            chosen.append(slice(k, k + 1))
+        return chosen
 
     def cut_off(self, grid: Grid) -> float:
         return 0.0

@@ -96,7 +96,7 @@ def require_pointwise(problem: Problem) -> None:
     """Raises FlowError for a divergence that is no sum over cells: its energy is not known."""
     if isinstance(problem.divergence, Lipschitz):
         raise FlowError(
-            "flows need an f_divergence without lipschitz, whose energy is a sum over cells; got "
+            "JKO needs an f_divergence without lipschitz, whose energy is a sum over cells; got "
             f"{problem.divergence.name}"
         )
 

@@ -1,27 +1,30 @@
 """The gradient flow of D_epsilon(·‖Q) in W_2:  ∂_t rho = div(rho ∇ δD/δP),  δD/δP = U_0.
 
 For p = 2, ∇U_0 = 2 (x - T(x)) with T the optimal map from rho to its R: every point goes to its
-image at the rate 2. With T held for a time h, x becomes (1 - s) x + s T(x), s = 1 - e^{-2h}: the
-point s of the shortest path from rho to R, which the solve knows. So a step needs no flux: it is
-positive, keeps mass, and lowers the energy whatever h is, since
-    D(rho_s‖Q) <= W_2²(rho_s, R) + epsilon D_f(R‖Q) = (1-s)² W_2²(rho, R) + epsilon D_f(R‖Q).
+image at the rate 2. No flux is needed: steps are maps with a potential (see `advance`), positive,
+and keep mass. A step of first order goes along the shortest path from rho to R and lowers the
+energy whatever its length is, since
+    D(rho_s‖Q) <= W_2²(rho_s, R) + epsilon D_f(R‖Q) = (1-s)² W_2²(rho, R) + epsilon D_f(R‖Q);
+where one of second order does not, it is taken back and one of first order done instead.
 Source: Baptista et al., Proximal optimal transport divergences, (6.1) and Theorem 4.1.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from mfgprox.dynamic.hopf_lax import TerminalPotential
-from mfgprox.dynamic.smooth import NotSmooth, SmoothPath
-from mfgprox.flows.density import LogDensity, following, values, with_tails
-from mfgprox.flows.flow import Flow, FlowError, require_pointwise, require_steps, solved
+from mfgprox.flows.advance import Step, moved
+from mfgprox.flows.density import following
+from mfgprox.flows.flow import Flow, FlowError, require_steps, solved
+from mfgprox.flows.reached import Keep, Reached, begun
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
+
+ROUNDING = 1e-12
+"""Of the energy: by less it does not rise."""
 
 
 def gradient_flow(
@@ -31,55 +34,69 @@ def gradient_flow(
     *,
     solver: Any = "auto",
     callback: Callable[[int, int, float], None] | None = None,
+    reached: Reached | None = None,
+    keep: Keep | None = None,
     **options: Any,
 ) -> Flow:
-    """The flow from problem.P up to `time` in equal steps, first order in their length.
+    """The flow from problem.P up to `time` in equal steps.
 
+    Of second order in their length while P and Q are smooth, positive, and the map is continuous;
+    of first order where they are not, and for Lipschitz-regularised divergences. With
+    problem.transport_axes each slice flows by itself.
     solver, options: as for `mfgprox.solve`; callback(done, steps, energy) after every step.
-    Raises FlowError for p other than 2, for P and Q that are not smooth and positive, and where a
-    map is torn on the way; and what `solve` raises.
+    keep(state): called after every step with what `reached` takes to go on from there.
+    Raises FlowError for p other than 2, and what `solve` raises.
     """
     require_steps(time, "time", steps)
     if problem.p != 2.0:
         raise FlowError(f"the gradient flow needs p = 2; got {problem.p:g}")
-    require_pointwise(problem)
-    if problem.split is not None:
-        raise FlowError("the gradient flow needs transport along all axes")
-    if not problem.smooth:
-        raise FlowError("the gradient flow needs P and Q of smooth kinds, positive on the box")
-    grid, share = problem.grid, -math.expm1(-2.0 * time / steps)
-    here, rho = problem, [problem.P]
-    found = [solved(here, solver, options)]
-    for step in range(steps):
-        density = _moved(found[-1], share)
-        rho.append(values(density, grid))
-        here = following(problem, density)
-        found.append(solved(here, solver, options))
+    at, step = begun("gradient", steps, reached), Step.of(time / steps)
+    if not at.rho:
+        at.rho.append(problem.P)
+        _note(at, solved(problem, solver, options), keep)
+    while at.done < steps:
+        _advance(problem, at, step, lambda here: solved(here, solver, options), keep)
         if callback is not None:
-            callback(step + 1, steps, found[-1].divergence)
+            callback(at.done, steps, at.energy[-1])
     return Flow(
         "gradient",
         problem,
-        found[-1].solver,
+        at.solver,
         time / steps * np.arange(steps + 1),
-        np.stack(rho),
-        np.stack([s.U[0] for s in found]),
-        np.array([s.divergence for s in found]),
-        np.array([s.gap for s in found]),
-        tuple(s.status for s in found),
+        np.stack(at.rho),
+        np.stack(at.U),
+        np.array(at.energy),
+        np.array(at.gap),
+        tuple(at.statuses),
     )
 
 
-def _moved(solution: Solution, share: float) -> LogDensity:
-    """The density at the time `share` of the path from P to R."""
-    problem = solution.problem
-    potential = TerminalPotential(problem, solution.U[-1])
-    try:
-        path = SmoothPath(problem, potential, solution.R)
-        masses, _ = path.level(share, potential.level(share)[1])
-    except NotSmooth:
-        raise FlowError("a map on the way is torn: the gradient flow needs smooth maps") from None
-    log_values = np.array(problem.log_P)
-    seen = masses.reshape(log_values.shape) > 0.0
-    log_values[seen] = np.log(masses.reshape(log_values.shape)[seen] / problem.grid.cell_volume)
-    return LogDensity(with_tails(log_values, problem.grid), problem.grid)
+def _advance(
+    problem: Problem,
+    at: Reached,
+    step: Step,
+    solve: Callable[[Problem], Solution],
+    keep: Keep | None,
+) -> None:
+    last = at.density(problem.grid)
+    here = problem if last is None else following(problem, last)
+    assert at.terminal is not None and at.R is not None
+    for way in (step, step.plain):
+        new = moved(here, at.terminal, at.R, way, at.behind)
+        density = new.density(problem.grid)
+        found = solve(following(problem, density))
+        slack = ROUNDING * abs(at.energy[-1]) + abs(found.gap) + abs(at.gap[-1])
+        if at.behind is None or found.divergence <= at.energy[-1] + slack:
+            break
+    at.take(density, problem.grid)
+    at.behind = new.behind if np.isfinite(new.behind).any() else None
+    _note(at, found, keep)
+
+
+def _note(at: Reached, found: Solution, keep: Keep | None) -> None:
+    at.U.append(found.U[0])
+    at.energy.append(float(found.divergence))
+    at.terminal, at.R = found.U[-1], found.R
+    at.note(found)
+    if keep is not None:
+        keep(at)

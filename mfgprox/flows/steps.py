@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from mfgprox.flows.density import following, minimiser, values
+from mfgprox.flows.density import following, minimiser
 from mfgprox.flows.flow import Flow, FlowError, require_pointwise, require_steps, solved
+from mfgprox.flows.reached import Keep, Reached, begun
 from mfgprox.problem import Problem
 
 
@@ -25,12 +26,15 @@ def jko(
     *,
     solver: Any = "auto",
     callback: Callable[[int, int, float], None] | None = None,
+    reached: Reached | None = None,
+    keep: Keep | None = None,
     **options: Any,
 ) -> Flow:
     """Steps of length tau from problem.P; the problem's epsilon does not count.
 
     solver, options: as for `mfgprox.solve`; any divergence that the solver takes.
-    callback(done, steps, energy) is called after every step. Each step satisfies
+    callback(done, steps, energy) is called after every step, and keep(state) with what `reached`
+    takes to go on from there. Each step satisfies
     W_2²(rho_n, rho_{n+1}) / (2 tau) + D_f(rho_{n+1}‖Q) <= D_f(rho_n‖Q) up to its tolerance.
     Raises FlowError for p other than 2 or lengths that make no sense, and what `solve` raises.
     """
@@ -38,34 +42,33 @@ def jko(
     require_pointwise(problem)
     if problem.p != 2.0:
         raise FlowError(f"JKO is the flow in W_2: p must be 2; got {problem.p:g}")
-    first = here = problem.with_epsilon(2.0 * tau)
-    grid = first.grid
-    rho, U = [first.P], [_variation(first, first.P)]
-    energy = [first.divergence.between(first.P, first.log_Q, grid.cell_volume)]
-    gap, statuses, name = [], [], ""
-    for step in range(steps):
-        solution = solved(here, solver, options)
-        density = minimiser(solution)
-        rho.append(values(density, grid))
-        U.append(solution.U[-1] / first.epsilon)
-        energy.append(solution.information_divergence)
-        gap.append(solution.gap)
-        statuses.append(solution.status)
-        name = solution.solver
+    first = problem.with_epsilon(2.0 * tau)
+    grid, at = first.grid, begun("jko", steps, reached)
+    if not at.rho:
+        at.rho.append(first.P)
+        at.U.append(_variation(first, first.P))
+        at.energy.append(first.divergence.between(first.P, first.log_Q, grid.cell_volume))
+    while at.done < steps:
+        last = at.density(grid)
+        solution = solved(first if last is None else following(first, last), solver, options)
+        at.take(minimiser(solution), grid)
+        at.U.append(solution.U[-1] / first.epsilon)
+        at.energy.append(float(solution.information_divergence))
+        at.note(solution)
+        if keep is not None:
+            keep(at)
         if callback is not None:
-            callback(step + 1, steps, energy[-1])
-        if step + 1 < steps:
-            here = following(first, density)
+            callback(at.done, steps, at.energy[-1])
     return Flow(
         "jko",
         first,
-        name,
+        at.solver,
         tau * np.arange(steps + 1),
-        np.stack(rho),
-        np.stack(U),
-        np.array(energy),
-        np.array(gap),
-        tuple(statuses),
+        np.stack(at.rho),
+        np.stack(at.U),
+        np.array(at.energy),
+        np.array(at.gap),
+        tuple(at.statuses),
     )
 
 
