@@ -146,7 +146,7 @@ def test_what_each_change_does(change):
     assert any(isinstance(answer(text), str) for text in made)
 
 
-@settings(max_examples=200, deadline=2000)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from([*VALUES, "3", "2", "0.5"]), min_size=6, max_size=6))
 def test_any_values_give_a_problem_or_messages(values):
     keys = ("epsilon", "p", "grid.upper", "P.mean", "P.std", "Q.components")

@@ -84,10 +84,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("formula", "reason"), HOSTILE, ids=lambda v: ascii(v)[:30])
 def test_hostile_formulas(formula, reason):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(FormulaError, match=reason) as caught:
         parse(formula, 1)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
     assert len(str(caught.value)) < 500
     assert len(str(caught.value).splitlines()) == 1
 
@@ -95,9 +95,10 @@ def test_hostile_formulas(formula, reason):
 ALPHABET = "xyze0123456789.+-*/()<>=, _'\"[]{}:;@%&|^~!\\\n\tπexplogwhere"
 
 
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=300)
 @given(st.text(ALPHABET, max_size=60))
 def test_any_text_gives_a_density_or_one_clear_error(text):
+    began = time.process_time()
     try:
         found = sample(Expression(text), SPACE)
     except DensityError as error:
@@ -105,6 +106,7 @@ def test_any_text_gives_a_density_or_one_clear_error(text):
     else:
         assert np.all(found.values >= 0.0)
         assert found.values.sum() * SPACE.cell_volume == pytest.approx(1.0)
+    assert time.process_time() - began < 2.0
 
 
 SYNTAX = {
