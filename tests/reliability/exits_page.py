@@ -22,7 +22,8 @@ if __name__ == "__main__":  # Numba reads them once; its workqueue works on in a
     os.environ["COLUMNS"] = "500"
 
 from fault_commands import CASE, COMMANDS, Answer, Command, answer
-from faults import FAULTS, Fault, scene_of
+from fault_scenes import Fault, scene_of
+from faults import FAULTS
 
 from mfgprox.exits import Exit
 from mfgprox.run import RunOptions, run

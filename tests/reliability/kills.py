@@ -44,7 +44,7 @@ def do(method: str, case: tuple[str, ...], folder: Path, resume: bool = False) -
     os.chdir(folder)
     name, *overrides = case
     if method in FLOWS:
-        return run_flow(name, method, 0.05, STEPS, Path("out.h5"), tuple(overrides), quiet=True)
+        return run_flow(name, method, 0.05, STEPS, Path("out.h5"), tuple(overrides), True, resume)
     return run(
         RunOptions(name, Path("out.h5"), method, tuple(overrides), False, resume, quiet=True)
     )
@@ -105,14 +105,15 @@ def kill_and_resume(name: str, count: int, seed: int) -> dict[str, int]:
             child = begin(method, case, part)
             time.sleep(seconds * rng.uniform(0.02, 1.0))
             os.kill(child, signal.SIGKILL)
-            if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL:
+            killed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+            left = sorted(path.name for path in part.iterdir())
+            if killed:
                 seen["killed"] += 1
+                seen["checkpoint"] += "out.checkpoint.h5" in left
+                seen["written"] += "out.h5" in left
+                seen["temporary"] += any(".tmp" in found for found in left)
             else:
                 seconds *= 0.95
-            left = sorted(path.name for path in part.iterdir())
-            seen["checkpoint"] += "out.checkpoint.h5" in left
-            seen["written"] += "out.h5" in left
-            seen["temporary"] += any(".tmp" in found for found in left)
             for found in left:
                 opens(part / found, flow)
             assert finish(method, case, part, resume=True) == expected_status, name
