@@ -175,4 +175,4 @@ def test_other_powers(P, Q, p):
     problem = Problem(P, Q, epsilon=5.0, grid=LINE, p=p)
     solution = solve(problem, "back-and-forth", static=True)
     within(solution.lower_bound - bound, 1e-6 * (1.0 + bound))
-    assert solution.upper_bound > 0.0
+    assert solution.lower_bound <= solution.divergence <= solution.upper_bound
