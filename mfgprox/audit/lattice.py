@@ -90,13 +90,14 @@ class Lattice:
         weight = self.P[part]
         return float((weight * values[part]).sum() / weight.sum())
 
-    def thirds(self) -> Iterator[list[Part]]:
-        """Every third cell along an axis, from each of the first three, for each axis.
+    def thirds(self, axes: tuple[int, ...] | None = None) -> Iterator[list[Part]]:
+        """Every third cell along an array axis, from each of the first three, for each of `axes`,
+        all by default.
 
         Halves would not do: in data with a mirror they are mirror images, and equal.
         """
         for axis, n in enumerate(self.P.shape):
-            if n >= 6:
+            if n >= 6 and (axes is None or axis in axes):
                 cut = [slice(None)] * self.P.ndim
                 parts = []
                 for start in range(3):

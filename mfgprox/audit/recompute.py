@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from mfgprox.audit import path, static
+from mfgprox.audit import conditional, path, static
 from mfgprox.audit.lattice import Box, Lattice
 
 NAN = math.nan
@@ -122,6 +122,8 @@ def recompute_certificate(
     p: float = 2.0,
     cost: str = "euclidean",
     f_divergence: str = "kl",
+    moving: Sequence[int] | None = None,
+    everywhere: bool = False,
 ) -> Recomputed:
     """Recompute everything that a potential and a path prove.
 
@@ -129,13 +131,21 @@ def recompute_certificate(
     volume and the potential psi = -U_1, anything where Q = 0. rho (steps + 1, …, z, y, x) and
     momentum, per axis in the order x, y, z on faces: (steps, …) with one more entry along its own
     axis, walls included. f_divergence: a name, such as kl or alpha(0.5).
+    moving: the axes along which mass may move, 0 for x; all by default. Numbers of the continuous
+    problem are then those of the problem whose other axes take the values at the centres of their
+    cells. everywhere: whether R may have mass where Q = 0, as for a Lipschitz-regularised
+    divergence, whose dual value is that of f_divergence for a psi that is nowhere too steep.
     Raises ValueError for shapes that do not fit and for what is not known here.
     """
     lattice = Lattice.of(grid, P, Q, epsilon, p, cost, f_divergence)
     potential = np.asarray(psi, float)
     if potential.shape != lattice.P.shape:
         raise ValueError(f"psi has shape {potential.shape}, the grid {lattice.P.shape}")
-    found = static.evaluate(lattice, potential)
+    found = (
+        static.evaluate(lattice, potential, everywhere)
+        if moving is None
+        else conditional.evaluate(lattice, potential, moving)
+    )
     numbers = {
         "mass_P": float(lattice.P.sum()) * lattice.volume,
         "mass_Q": float(lattice.Q.sum()) * lattice.volume,
@@ -157,4 +167,8 @@ def recompute_certificate(
             "lattice_primal": way.action + epsilon * way.information,
             "upper_bound": way.transport + epsilon * way.end,
         }
+        across = () if moving is None else set(range(len(momentum))) - set(moving)
+        if any(np.any(momentum[axis]) for axis in across):
+            # A flux along an axis that nothing moves along costs more than any number.
+            numbers |= dict.fromkeys(("lattice_action", "lattice_primal", "upper_bound"), math.inf)
     return Recomputed(**numbers)

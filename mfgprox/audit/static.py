@@ -39,25 +39,42 @@ class Static:
     within_cells: float
 
 
-def evaluate(lattice: Lattice, psi: np.ndarray) -> Static:
-    """psi: (…, z, y, x); where Q = 0, or where psi is not finite, the largest harmless values."""
-    transform, full = _completed(lattice, psi)
+def evaluate(lattice: Lattice, psi: np.ndarray, everywhere: bool = False) -> Static:
+    """psi: (…, z, y, x); where Q = 0, unless it counts everywhere, or where psi is not finite, the
+    largest harmless values."""
+    transform, estimated, proven, full = transforms(lattice, psi, everywhere)
     term = lattice.divergence.dual_term(full, lattice.Q, lattice.epsilon, lattice.volume)
-    lattice_dual = lattice.mean(transform) - term
-    estimated, proven = _whole_box(lattice, full)
-    errors = 0.0
-    for parts in lattice.thirds():
-        values = [lattice.mean(estimated, p) - _term(lattice, full, p) for p in parts]
-        # Even at a kink of psi^c a third of the nodes makes nine times the error.
-        errors = max(errors, (max(values) - min(values)) / 3.0)
     lower = lattice.mean(estimated) - term
     return Static(
-        lattice_dual,
+        lattice.mean(transform) - term,
         lower,
         lattice.mean(proven) - term,
-        errors + 1e-13 * (abs(lower) + abs(term)),
+        errors_of(lattice, estimated, full) + 1e-13 * (abs(lower) + abs(term)),
         abs(lattice.mean(_second_differences(estimated))) / 24.0,
     )
+
+
+def transforms(
+    lattice: Lattice, psi: np.ndarray, everywhere: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """psi^c at the centres: over the centres; over the whole box to second order; proven there not
+    to be lower. And psi with values everywhere."""
+    transform, full = _completed(lattice, psi, everywhere)
+    estimated, proven = _whole_box(lattice, full)
+    return transform, estimated, proven, full
+
+
+def errors_of(
+    lattice: Lattice, transform: np.ndarray, psi: np.ndarray, axes: tuple[int, ...] | None = None
+) -> float:
+    """How the values of every third cell differ along some array axes, or all: the estimated error
+    of the sums."""
+    errors = 0.0
+    for parts in lattice.thirds(axes):
+        values = [lattice.mean(transform, p) - _term(lattice, psi, p) for p in parts]
+        # Even at a kink of psi^c a third of the nodes makes nine times the error.
+        errors = max(errors, (max(values) - min(values)) / 3.0)
+    return errors
 
 
 def _term(lattice: Lattice, psi: np.ndarray, part: tuple[slice, ...]) -> float:
@@ -65,13 +82,15 @@ def _term(lattice: Lattice, psi: np.ndarray, part: tuple[slice, ...]) -> float:
     return lattice.divergence.dual_term(psi[part], Q / Q.sum(), lattice.epsilon, 1.0)
 
 
-def _completed(lattice: Lattice, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _completed(
+    lattice: Lattice, psi: np.ndarray, everywhere: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """psi^c over the centres, and psi with values everywhere that leave it as it is.
 
     Where psi is not given it is its c-concave envelope, less the squared distance to where it is:
     a spline would otherwise attract what starts between the centres.
     """
-    known = np.isfinite(psi) & (lattice.Q > 0.0)
+    known = np.isfinite(psi) & (everywhere | (lattice.Q > 0.0))
     if not known.any():
         raise ValueError("psi is not finite anywhere in the support of Q")
     centres, cost = lattice.centres, (lattice.p, lattice.separable)

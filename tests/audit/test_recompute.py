@@ -10,8 +10,10 @@ import pytest
 
 import mfgprox
 from mfgprox.audit import recompute_certificate
+from mfgprox.density import Gaussian
 from mfgprox.exact import exact_answer
 from mfgprox.recheck import recheck, recomputed
+from mfgprox.slices import Slices
 
 CASES = [
     (case, solver, cells)
@@ -111,6 +113,41 @@ def test_a_file_is_rechecked(tmp_path):
     assert "no momentum" in without
     elsewhere = replace(solution, divergence=solution.upper_bound + 1.0)
     assert "outside" in recheck(elsewhere.save(tmp_path / "elsewhere.h5"))[1][0]
+
+
+@pytest.mark.parametrize("f", ["kl", "hellinger", "jensen-shannon"])
+def test_a_file_of_slices_is_rechecked(f, tmp_path):
+    # The dual value of the whole against sums over slices, each with a divergence of its own.
+    grid = mfgprox.Grid((-3.0, -3.0), (3.0, 3.0), (48, 4), 2)
+    P = Gaussian([-0.5, 0.0], std=[0.5, 0.8])
+    Q = Gaussian([0.4, 0.2], cov=[[0.4, 0.1], [0.1, 0.8]])
+    problem = mfgprox.Problem(P, Q, epsilon=1.0, grid=grid, f_divergence=f, transport_axes=["x"])
+    solution = mfgprox.solve(problem, "back-and-forth")
+    found, slices = recomputed(solution), Slices(problem)
+    total = problem.epsilon * slices.marginal_divergence
+    for k, U in enumerate(slices.split.slices(solution.U[-1])):
+        part = slices.slice_problem(k)
+        alone = recompute_certificate(
+            part.grid, part.P, part.Q, -U, epsilon=part.epsilon, f_divergence=part.divergence.name
+        )
+        total += slices.weight[k] * alone.lattice_dual
+    # Both are the dual value of the same lattice problem; constants of slices differ by the gap.
+    assert found.lattice_dual == pytest.approx(total, rel=1e-5)
+    assert recheck(solution.save(tmp_path / "slices.h5", momentum=True))[1] == []
+    high = replace(solution, certificate=replace(solution.certificate, lower_bound=1e3))
+    assert recheck(high.save(tmp_path / "high.h5"))[1]
+
+
+def test_a_file_of_a_regularised_divergence_is_rechecked(tmp_path):
+    grid = mfgprox.Grid((-2.0,), (2.0,), (48,), 2)
+    x = grid.centers(0)
+    P, Q = np.exp(-0.5 * (x + 0.6) ** 2 / 0.1), np.where(abs(x - 0.7) < 0.2, 1.0, 0.0)
+    problem = mfgprox.Problem(P, Q, epsilon=0.5, grid=grid, f_divergence="lipschitz(kl, 1.0)")
+    solution = mfgprox.solve(problem, "auto")
+    assert recomputed(solution).lower_bound == pytest.approx(solution.divergence, rel=0.05)
+    assert recheck(solution.save(tmp_path / "fine.h5"))[1] == []
+    steep = replace(solution, U=1.1 * solution.U)
+    assert "slope" in recheck(steep.save(tmp_path / "steep.h5"))[1][0]
 
 
 @lru_cache
