@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -33,13 +34,25 @@ class HDF5Error(ValueError):
 
 
 def image(fill: Callable[[h5py.File], None]) -> bytes:
-    """The bytes of the HDF5 file that `fill` writes into."""
+    """The bytes of the HDF5 file that `fill` writes into.
+
+    Raises OSError where the HDF5 library cannot open again what it has made.
+    """
     with h5py.File(
         "image", "w", driver="core", backing_store=False, libver=("v110", "v110")
     ) as file:
         fill(file)
         file.flush()
-        return file.id.get_file_image()
+        data: bytes = file.id.get_file_image()
+    try:
+        with h5py.File(io.BytesIO(data), "r") as back:
+            list(back)
+    except OSError as error:
+        raise OSError(
+            f"h5py {h5py.__version__} with HDF5 {h5py.version.hdf5_version} made a file that it "
+            f"cannot open again ({' '.join(str(error).split())[:100]}); h5py 3.16 and later can"
+        ) from error
+    return data
 
 
 def write_array(
