@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mfgprox.case import build, memory, overrides, shipped, toml
-from mfgprox.case.errors import CaseError, Fault, shortened
+from mfgprox.case.errors import CaseError, Fault, file_name, shortened
 from mfgprox.case.errors import Path as Place
 from mfgprox.case.locator import Locator
 from mfgprox.case.schema import CaseSettings, OutputSettings, SolverSettings
@@ -223,8 +223,8 @@ def read_case(path: str | Path, overrides: Iterable[str] = ()) -> Case:
         if isinstance(error, CaseError):
             raise
         reason = _not_text(file) if isinstance(error, UnicodeDecodeError) else _reason(error)
-        raise CaseError(f"{shortened(str(path))}: {reason}") from None
-    return parse_case(text, file.parent, shortened(name), overrides, file)
+        raise CaseError(f"{file_name(path)}: {reason}") from None
+    return parse_case(text, file.parent, file_name(name), overrides, file)
 
 
 def _reason(error: Exception) -> str:
@@ -233,7 +233,7 @@ def _reason(error: Exception) -> str:
 
 def _not_text(file: Path) -> str:
     if file.suffix in (".h5", ".hdf5"):
-        return f"is a result, not a case; `mfgprox info {shortened(str(file))}` says of which"
+        return f"is a result, not a case; `mfgprox info {file_name(file)}` says of which"
     return "is not UTF-8 text"
 
 
@@ -242,10 +242,10 @@ def _shipped(path: str | Path) -> Path:
     if found is not None:
         return found
     if Path(path).is_dir():
-        raise CaseError(f"{shortened(str(path))}: is a directory; a case is a file")
+        raise CaseError(f"{file_name(path)}: is a directory; a case is a file")
     meant = _meant(str(path))
     raise CaseError(
-        f"{shortened(str(path))}: does not exist, nor is it a shipped case{meant}; "
+        f"{file_name(path)}: does not exist, nor is it a shipped case{meant}; "
         "`mfgprox cases` lists those, `mfgprox new` writes a case of your own"
     )
 

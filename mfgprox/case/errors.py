@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_SHOWN = 80
+MAX_NAME = 400
 Path = tuple[str | int, ...]
 """Where a value sits in a case: keys, and places in lists."""
 
@@ -32,8 +33,18 @@ def dotted(path: Path) -> str:
 
 def shortened(text: str) -> str:
     """Printable, on one line, and not longer than a line."""
-    text = "".join(c if c.isprintable() else "�" for c in text)
+    text = _printable(text)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def file_name(path: object) -> str:
+    """A path, printable and on one line; of one that is very long the end."""
+    text = _printable(str(path))
+    return text if len(text) <= MAX_NAME else "…" + text[1 - MAX_NAME :]
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 def shown(value: Any) -> str:

@@ -20,6 +20,8 @@ SAFETY = 1.15
 """On the largest eigenvalue after so many steps of the power method."""
 SHIFT = 1e-12
 TINY = 1e-300
+ROUNDING = 1e-14
+"""Share of d below which a diagonal is what rounding left of it."""
 
 
 class Laplacian:
@@ -38,7 +40,8 @@ class Laplacian:
 
     def diagonal(self) -> np.ndarray:
         B = self.B
-        return np.asarray(self.d - np.bincount(B.indices, B.data**2, minlength=self.d.size))
+        found = self.d - np.bincount(B.indices, B.data**2, minlength=self.d.size)
+        return np.maximum(found, ROUNDING * self.d)
 
     def scaled(self, scale: np.ndarray, shift: float) -> sparse.csc_matrix:
         """Rows and columns times scale, the diagonal raised by shift; without the coupling."""
@@ -46,7 +49,10 @@ class Laplacian:
 
     def coarsened(self, P: sparse.csr_matrix) -> sparse.csr_matrix:
         B = (self.B @ P).tocsr()
-        return (sparse.diags(P.T @ self.d) - B.T @ B).tocsr()
+        d = P.T @ self.d
+        coarse = (sparse.diags(d) - B.T @ B).tocsr()
+        coarse.setdiag(np.maximum(coarse.diagonal(), ROUNDING * d))
+        return coarse
 
 
 class Multigrid:
@@ -79,7 +85,10 @@ class Multigrid:
             scaled = matrix.scaled(self.scale, SHIFT)
         else:
             scaled = _scaled(np.zeros(inverse.size), -matrix.tocsc(), self.scale, SHIFT)
-        self.factors = splu(scaled)
+        try:
+            self.factors = splu(scaled)
+        except RuntimeError:  # rounding has left no inverse: the diagonal alone
+            self.factors = splu(sparse.identity(inverse.size, format="csc"))
 
     def __call__(self, right: np.ndarray, level: int = 0) -> np.ndarray:
         """An approximate solution, a symmetric function of the right-hand side."""

@@ -142,7 +142,7 @@ class Level:
         return fine.transport - at.diagram.transport
 
     def _of_atoms(self, at: Point) -> float:
-        if self.parts is None:
+        if self.parts is None or self.offset is None:
             return 0.0
         i, j = np.unravel_index(self.cells, self.shape)
         shares = self.parts[i, :, j, :]

@@ -17,6 +17,7 @@ import numpy as np
 from mfgprox.divergence.base import KL
 from mfgprox.solvers.semi_discrete.dual import Lattice, Point
 
+TINY = 1e-100
 LARGEST = 50.0
 """Exponent within a cell at most."""
 
@@ -52,7 +53,9 @@ def _tilted(
     if lattice.divergence.law.kind == KL:
         rate = np.full(r.size, 1.0 / lattice.epsilon)
     else:
-        rate = np.divide(at.curvature, r, out=np.zeros(r.size), where=r > 0.0)
+        # What overflows has next to no mass.
+        rate = np.divide(at.curvature, r, out=np.zeros(r.size), where=r > TINY)
+        rate[~(rate < 1.0 / TINY)] = 0.0
     x_share, y_share = shares.sum(axis=1), shares.sum(axis=2)
     means = [x_share @ place[0], y_share @ place[1]]
     tilt = [
