@@ -17,6 +17,9 @@ from mfgprox.divergence.base import JENSEN_SHANNON, KL
 from mfgprox.solvers.semi_discrete.diagram import Diagram, diagram
 from mfgprox.solvers.semi_discrete.sites import Sites, Source
 
+ROUNDING = 1e-12
+"""Relative difference of dual values up to which they may be the same."""
+
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
@@ -93,6 +96,13 @@ def point(lattice: Lattice, psi: np.ndarray, left_out: np.ndarray | None = None)
         gap = float((at.psi * at.r).sum()) + epsilon * between + conjugate
     curvature = _slope(f, R, log_b) / epsilon
     return Point(psi, left_out, at, R, curvature, conjugate, dual, gap)
+
+
+def better(a: Point, b: Point) -> bool:
+    """Whether a has the larger dual value; where rounding decides that, the smaller gap."""
+    if abs(a.dual - b.dual) > ROUNDING * max(1.0, abs(a.dual)):
+        return a.dual > b.dual
+    return a.gap < b.gap
 
 
 def _kl(r: np.ndarray, R: np.ndarray) -> float:

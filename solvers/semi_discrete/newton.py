@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mfgprox.solvers.semi_discrete.diagram import bridged
-from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
+from mfgprox.solvers.semi_discrete.dual import Lattice, Point, better, point
 from mfgprox.solvers.semi_discrete.islands import shifted
 from mfgprox.solvers.semi_discrete.linear import solved
 from mfgprox.solvers.semi_discrete.release import released, touched
@@ -65,16 +65,13 @@ def improved(lattice: Lattice, at: Point, slow: bool = False) -> tuple[Point, fl
     if length == 0.0:
         new, length = _search(lattice, at, direction(lattice, at, FACTOR, widened=False))
     if slow or length == 0.0:
-        new, length = _across(lattice, at, new, length)
+        # In gaps of P masses do not change with psi until a facet reaches the other side.
+        wide = replace(at, diagram=bridged(lattice.source, lattice.sites, at.diagram))
+        for way in direction(lattice, wide, FACTOR), direction(lattice, at, np.inf):
+            other, taken = _search(lattice, at, way)
+            if better(other, new):
+                new, length = other, taken
     return new, length
-
-
-def _across(lattice: Lattice, at: Point, new: Point, length: float) -> tuple[Point, float]:
-    """The better of a short step and one that knows what lies behind the gaps of P: where facets
-    lie in a gap, masses do not change with psi until a facet reaches the other side."""
-    wide = replace(at, diagram=bridged(lattice.source, lattice.sites, at.diagram))
-    other, way = _search(lattice, at, direction(lattice, wide, FACTOR))
-    return (other, way) if other.dual > new.dual else (new, length)
 
 
 def direction(lattice: Lattice, at: Point, factor: float, *, widened: bool = True) -> Direction:

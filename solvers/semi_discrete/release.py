@@ -10,7 +10,7 @@ import numpy as np
 
 from mfgprox.kernels.aggregation import rows_of
 from mfgprox.kernels.power_search import least_cost
-from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
+from mfgprox.solvers.semi_discrete.dual import Lattice, Point, better, point
 from mfgprox.solvers.semi_discrete.sites import Source
 
 SAMPLES = 5
@@ -128,7 +128,7 @@ def touched(lattice: Lattice, at: Point) -> Point:
         psi = at.psi.copy()
         psi[empty] += length
         new = point(lattice, psi, left_out)
-        if new.dual > best.dual:
+        if better(new, best):
             best = new
         r, R = new.r[empty], new.R[empty]
         much = r > TOO_MUCH * R

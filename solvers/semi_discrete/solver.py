@@ -37,7 +37,9 @@ TARGET = 1e-6
 steps converge quadratically."""
 SLOW = 0.7
 """A step that leaves more than this share of the gap and gains next to nothing is a slow one."""
-PATIENCE = 4
+STILL, STANDING = 0.99, 3
+"""A step that leaves more than the former share of the gap counts as so many slow ones."""
+PATIENCE = 10
 """Slow steps in a row after which a grid is left."""
 
 
@@ -91,7 +93,9 @@ class SemiDiscrete:
             new, length = improved(work.lattice, at, slow=state.slow > 0)
             state.steps += 1
             little = new.dual - at.dual <= 1e-3 * TARGET * abs(at.dual) + tolerance.atol
-            state.slow = state.slow + 1 if little and new.gap > SLOW * at.gap else 0
+            left = new.gap / at.gap if at.gap > 0.0 else 1.0
+            slow = STANDING if left > STILL else 1
+            state.slow = state.slow + slow if little and left > SLOW else 0
             # Without a step empty cells may still have been raised, and the next one has a length.
             stuck = length == 0.0 and little
             stuck = stuck or state.slow >= PATIENCE or state.steps >= self.most_steps
