@@ -16,13 +16,19 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"), metavar="DIR")
     parser.add_argument("--draw", action="store_true", help="only redraw what was measured before")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="move the pictures there")
+    parser.add_argument(
+        "--problems", nargs="+", default=(), metavar="NAME", help="of peers: these; other rows stay"
+    )
     given = parser.parse_args()
+    if given.problems and given.part != "peers":
+        parser.error("--problems belongs to peers")
     given.output.mkdir(parents=True, exist_ok=True)
     for name in PARTS if given.part == "all" else (given.part,):
         part = import_module(f"benchmarks.{name}")
         path = given.output / f"{part.NAME}.json"
         if not given.draw:
-            path = part.run(given.output, given.quick)
+            only = {"only": tuple(given.problems)} if given.problems else {}
+            path = part.run(given.output, given.quick, **only)
         path.with_suffix(".md").write_text(part.table(path))
         for figure in part.plot(path):
             if given.figures is not None:

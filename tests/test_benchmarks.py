@@ -125,3 +125,16 @@ def test_tables_and_pictures_of_a_race(tmp_path):
     drawn = plot(path)
     assert {figure.name for figure in drawn} == {"benchmark_peers.png", "benchmark_memory.png"}
     assert all(figure.stat().st_size < 300_000 for figure in drawn)
+
+
+def test_a_race_of_some_problems_keeps_the_rows_of_the_others(tmp_path):
+    from benchmarks import peers
+    from benchmarks.peers.race import _others
+
+    path = tmp_path / "peers.json"
+    rows = [{"problem": name, "n": 32} for name in ("mixtures-2", "ring-0.5")]
+    path.write_text(json.dumps({"rows": rows}))
+    assert _others(path, ("ring-0.5",)) == rows[:1]
+    assert _others(tmp_path / "none.json", ("ring-0.5",)) == []
+    with pytest.raises(ValueError, match="no such problems: rings; there are mixtures"):
+        peers.run(tmp_path, quick=True, only=("rings",))

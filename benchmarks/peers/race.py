@@ -12,8 +12,9 @@ from benchmarks.machine import description
 from benchmarks.peers.peer import HOME
 from benchmarks.peers.plan import LIMIT, LONG, REPETITIONS, WARM, Entry, contests, entries
 from benchmarks.peers.process import Worker
-from benchmarks.problems import Contest
+from benchmarks.problems import CONTESTS, Contest
 
+NAME = "peers.json"
 PREPARING = 3.0
 """The first job of a setting may take so many times LIMIT: it compiles and looks for settings."""
 GROWTH = 4.0
@@ -25,8 +26,10 @@ REFERENCE_LIMIT = 600.0
 class Race:
     """Rows so far, and what is known about each setting."""
 
-    def __init__(self, output: Path, quick: bool) -> None:
+    def __init__(self, output: Path, quick: bool, only: tuple[str, ...] = ()) -> None:
         self.output, self.quick = output, quick
+        self.kept = _others(output / NAME, only) if only else []
+        """Rows of an earlier run, of the problems that are not run now."""
         self.workers = {name: Worker(name) for name in HOME}
         self.warm = {
             name: worker.ask(
@@ -75,7 +78,9 @@ class Race:
             print(f"{contest.name}, {n}²: {len(rows)} settings", flush=True)
 
     def save(self) -> Path:
-        path = self.output / "peers.json"
+        path = self.output / NAME
+        order = list(CONTESTS)
+        rows = sorted(self.kept + self.rows, key=lambda row: order.index(row["problem"]))
         found = {
             "machine": description(),
             "factor": self.factor,
@@ -83,7 +88,8 @@ class Race:
             "minutes": round((time.perf_counter() - self.began) / 60.0, 1),
             "limit": LIMIT,
             "absent": {n: r["failed"] for n, r in self.warm.items() if "failed" in r},
-            "rows": self.rows,
+            "earlier": list(dict.fromkeys(row["problem"] for row in self.kept)),
+            "rows": rows,
         }
         path.write_text(json.dumps(_plain(found), indent=1, allow_nan=False) + "\n")
         return path
@@ -117,6 +123,12 @@ class Race:
         return str(path)
 
 
+def _others(path: Path, only: tuple[str, ...]) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return [row for row in json.loads(path.read_text())["rows"] if row["problem"] not in only]
+
+
 def _joined(row: dict[str, Any], new: dict[str, Any]) -> bool:
     """Add a repetition to a row; False if it failed. The fastest counts, and the largest peak."""
     if "failed" in new:
@@ -141,7 +153,7 @@ def _plain(found: Any) -> Any:
 
 def race(output: Path, quick: bool, only: tuple[str, ...] = ()) -> Path:
     """Run it; returns the JSON file, which is written anew after every grid."""
-    runner = Race(output, quick)
+    runner = Race(output, quick, only)
     try:
         for contest in contests(quick, only):
             runner.run(contest)

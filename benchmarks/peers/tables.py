@@ -48,6 +48,9 @@ def _head(found: dict[str, Any]) -> list[str]:
         "Times are processor seconds of one solve, compiled, the fastest of "
         "three that alternate with those of the others. What the columns mean: docs/benchmarks.md.",
     ]
+    if found.get("earlier"):
+        titles = "; ".join(CONTESTS[name].title for name in found["earlier"])
+        lines += ["", f"Of an earlier run on a machine of the same kind: {titles}."]
     lines += [f"- {name}: {why}" for name, why in found["absent"].items()]
     return lines
 
