@@ -28,8 +28,8 @@ from mfgprox.plot.style import WIDTH, new_figure, styled
 LOOKS = {
     "mfgprox newton": ("#0072B2", "o"),
     "mfgprox newton, bounds": ("#0072B2", "s"),
-    "mfgprox auto, bounds": ("#0072B2", "s"),
-    "mfgprox semi-discrete": ("#0072B2", "o"),
+    "mfgprox auto, bounds": ("#009E73", ">"),
+    "mfgprox semi-discrete": ("#009E73", "d"),
     "mfgprox back-and-forth": ("#56B4E9", "<"),
     "mfgprox primal-dual": ("#56B4E9", "^"),
     "mfgprox fictitious-play": ("#009E73", "v"),
