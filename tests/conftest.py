@@ -17,6 +17,11 @@ def pytest_collection_modifyitems(items):
         items[:] = [item for item in items if "compiled" not in item.keywords]
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Name bytes by their argument: compressed ones may hold the time, and workers must agree."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_runtest_logreport(report):
     if report.when == "call":
         measured.record(report.nodeid, report.outcome, dict(report.user_properties))

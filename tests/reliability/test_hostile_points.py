@@ -33,17 +33,17 @@ def array() -> bytes:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (gzip.compress(TEXT.encode()), "it is compressed; unpack it"),
-        (archive(), "zip archive or a spreadsheet"),
-        (array(), "NumPy array; give its file the ending .npy"),
-        (TEXT.encode("utf-16"), "it is UTF-16 text; save it as UTF-8"),
-        (b"\xfe\xff" + TEXT.encode("utf-16-be"), "it is UTF-16 text"),
-        (TEXT.encode("utf-16-le"), "NUL characters"),
-        (TEXT.encode("utf-32"), r"UTF-16|NUL"),
-        (TEXT.encode() + b"\0", "NUL characters"),
-        ("0.5,0.25 # \xe9\n".encode("latin-1"), "not UTF-8 text"),
-        (b"", "no rows of numbers"),
-        (b"\xef\xbb\xbf", "no rows of numbers"),
+        pytest.param(gzip.compress(TEXT.encode()), "it is compressed; unpack it", id="gzip"),
+        pytest.param(archive(), "zip archive or a spreadsheet", id="zip"),
+        pytest.param(array(), "NumPy array; give its file the ending .npy", id="npy"),
+        pytest.param(TEXT.encode("utf-16"), "it is UTF-16 text; save it as UTF-8", id="utf-16"),
+        pytest.param(b"\xfe\xff" + TEXT.encode("utf-16-be"), "it is UTF-16 text", id="utf-16-be"),
+        pytest.param(TEXT.encode("utf-16-le"), "NUL characters", id="utf-16-le, unmarked"),
+        pytest.param(TEXT.encode("utf-32"), r"UTF-16|NUL", id="utf-32"),
+        pytest.param(TEXT.encode() + b"\0", "NUL characters", id="NUL"),
+        pytest.param("0.5,0.25 # \xe9\n".encode("latin-1"), "not UTF-8 text", id="latin-1"),
+        pytest.param(b"", "no rows of numbers", id="empty"),
+        pytest.param(b"\xef\xbb\xbf", "no rows of numbers", id="mark alone"),
     ],
 )
 def test_what_is_no_text_is_named(content, said, tmp_path):
