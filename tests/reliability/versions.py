@@ -30,7 +30,9 @@ CASES = {
     "power_cost_1d": ("grid.cells=[128]", "grid.time_steps=8"),
 }
 TESTS = (
-    "tests/test_case.py", "tests/test_storage.py", "tests/test_checkpoint.py", "tests/test_cli.py",
+    "tests/test_case.py", "tests/test_case_messages.py", "tests/test_case_overrides.py",
+    "tests/test_case_shipped.py", "tests/test_storage.py", "tests/test_checkpoint.py",
+    "tests/test_cli.py",
     "tests/test_density.py", "tests/kernels/test_transforms.py", "tests/solvers/test_newton.py",
 )  # fmt: skip
 FOR_TESTS = ("pytest", "hypothesis", "xarray", "h5netcdf", "netCDF4")
