@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from gaussian_solutions import gaussian_solution
 from shell import invoke
-from test_storage import damaged
+from stored_results import damaged
 
 from mfgprox.exits import Exit
 from mfgprox.storage import save
