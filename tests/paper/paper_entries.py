@@ -134,7 +134,7 @@ ELSEWHERE = [
     ),
     (
         "Figures 1, 2",
-        "tests/test_sweeps.py::test_limits_of_gaussians_on_the_line",
+        "tests/test_sweep_limits.py::test_limits_of_gaussians_on_the_line",
         "the two limits that a sweep draws",
         "KL and W₂² in closed form",
     ),
