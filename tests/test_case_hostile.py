@@ -24,6 +24,17 @@ HOSTILE = {
     "spaced dots": "a" + " . a" * 10_000 + " = 1",
     "quoted dots": '"a"' + '."a"' * 10_000 + " = 1",
     "many dotted keys": "\n".join(f"k{i}" + ".a" * 31 + " = 1" for i in range(900)),
+    "dotted keys of a dotted header": "[h"
+    + ".a" * 32
+    + "]\n"
+    + "\n".join(f"k{i}" + ".a" * 31 + " = 1" for i in range(890)),
+    "many quoted keys": "[h"
+    + '.""' * 32
+    + "]\n"
+    + "\n".join(f"k{i}" + '.""' * 31 + " = 1" for i in range(600)),
+    "keys of one dot": "[h" + ".a" * 32 + "]\n" + "\n".join(f"k{i}.b=1" for i in range(6000)),
+    "quotes that open": '\\"""\n' * 13_000,
+    "quotes that open in a line": '"' + '\\"' * 32_000,
     "nested arrays": "a = " + "[" * 30_000,
     "closed arrays": "a = " + "[" * 30_000 + "]" * 30_000,
     "shallow arrays": "epsilon = " + "[" * 90 + "]" * 90,
@@ -72,6 +83,31 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_toml_is_refused_in_time(name):
     assert isinstance(answer(HOSTILE[name]), str)
+
+
+DOTS = ".a" * 40
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        f"# a{DOTS} \"a{DOTS} '''",
+        f'title = "a{DOTS} # \\" b{DOTS}"',
+        f"title = 'a{DOTS} \"'",
+        f'title = """a{DOTS}\n"" b{DOTS}"""',
+        f"title = '''a{DOTS}\n'' b{DOTS}'''",
+    ],
+)
+def test_dots_that_are_in_no_key_may_be_any_number(held):
+    text = "\n".join([held, BASE.replace("title", "# title"), *["# a.b.c.d"] * 1000])
+    assert not isinstance(answer(text), str)
+
+
+def test_the_dots_of_keys_are_counted():
+    assert answer(f"a = 1\n'b'{DOTS} = 2") == "my.toml:2: a key has at most 32 dots"
+    many = "\n".join(f'k{i} . "b.#\\"".a.a.a = 1.5' for i in range(251))
+    assert answer(many) == "my.toml:251: keys of several dots have at most 1000 in all"
+    assert "is not a key" in answer(many.rpartition("\n")[0])
 
 
 def test_hostile_files(tmp_path):

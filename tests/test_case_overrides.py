@@ -4,7 +4,8 @@ import pytest
 from case_texts import BASE, message
 
 from mfgprox.case import parse_case
-from mfgprox.case.toml import dump, lines, parse
+from mfgprox.case.lines import lines_of
+from mfgprox.case.toml import dump, parse
 
 
 def test_overrides_change_the_case_and_its_text():
@@ -83,7 +84,7 @@ n = { "q" = \'\'\'
 [m.o]
 s = 1979-05-27 07:32:00
 '''
-    found = lines(text)
+    found = lines_of(text)
     parse(text, "x")
     assert found["a",] == 2
     assert found["b c", "d"] == 3
@@ -95,7 +96,7 @@ s = 1979-05-27 07:32:00
     assert (found["m", 0, "n"], found["m", 1, "n"], found["m", 1, "n", "r"]) == (12, 14, 15)
     assert found["m", 1, "o", "s"] == 17
     crlf = text.replace("\n", "\r\n")
-    assert lines(crlf) == found
+    assert lines_of(crlf) == found
 
 
 def test_dump_is_read_back():

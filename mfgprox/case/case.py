@@ -183,7 +183,7 @@ def parse_case(
     """
     data = toml.parse(text, name)
     changed, sources = overrides.apply(data, override)
-    locator = Locator(name, changed, toml.lines(text), sources)
+    locator = Locator(name, changed, text, sources)
     settings, faults = validate(changed)
     if settings is None:
         raise locator.error(faults)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from mfgprox.case.errors import CaseError, Fault, Path, dotted, shortened, shown
+from mfgprox.case.lines import lines_of
 from mfgprox.case.validate import value_at
 
 
@@ -16,8 +18,13 @@ class Locator:
 
     name: str
     data: dict[str, Any]
-    lines: dict[Path, int]
+    text: str
     overrides: dict[Path, str] = field(default_factory=dict)
+
+    @cached_property
+    def lines(self) -> dict[Path, int]:
+        """Found when there is something to say about one."""
+        return lines_of(self.text)
 
     def message(self, fault: Fault) -> str:
         """cases/a.toml:3: epsilon = -1.0: must be a finite number above 0"""

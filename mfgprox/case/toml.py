@@ -1,28 +1,27 @@
-"""TOML text to data and back, with the line of every value, and safe against hostile text."""
+"""TOML text to data and back, safe against hostile text."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import tomllib
 from typing import Any
 
-from mfgprox.case.errors import CaseError, Path, shortened
+from mfgprox.case.errors import CaseError, shortened
 
 MAX_BYTES = 64 * 1024
 MAX_DOTS = 32
-MAX_BRACKETS = 64
+MOST_DOTS = 1000
+"""Dots of all keys that have more than one; the keys of a case have not a dozen."""
 
-_PART = r'(?:[A-Za-z0-9_-]++|"[^"\n]*+"|\'[^\'\n]*+\')'
-_MANY_DOTS = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_DOTS + 1}}}")
-_STRING = re.compile(
-    r'"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}|\'\'\'(?:[^\']|\'(?!\'\'))*+\'{3,5}'
-    r'|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*+\'',
+# A quote that is never closed ends with its line, or the text: tried again from each of what it
+# holds, hostile texts would take seconds.
+_PART = re.compile(r'[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\[^\n])*+"?|\'[^\'\n]*+\'?')
+_WORDS = re.compile(
+    r'#[^\n]*+|"""(?:[^"\\]|\\.|"(?!""))*+(?:"{3,5}|\Z)|\'\'\'(?:[^\']|\'(?!\'\'))*+(?:\'{3,5}|\Z)'
+    rf"|(?:{_PART.pattern})(?P<more>(?:[ \t]*+\.[ \t]*+(?:{_PART.pattern}))*+)",
     re.DOTALL,
 )
-_SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
-_SCALAR = re.compile(r"[^,\]}\n#]*+")
 _BARE = re.compile(r"[A-Za-z0-9_-]++")
 
 
@@ -30,10 +29,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
     """The data of a TOML text. Raises CaseError, naming `name` and the line, if it is not TOML."""
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise CaseError(f"{name}: a case file holds at most {MAX_BYTES // 1024} KiB")
-    many = _MANY_DOTS.search(text)
-    if many:
-        line = text.count("\n", 0, many.start()) + 1
-        raise CaseError(f"{name}:{line}: a key has at most {MAX_DOTS} dots")
+    _refuse_many_dots(text, name)
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -50,6 +46,23 @@ def parse(text: str, name: str) -> dict[str, Any]:
         raise CaseError(f"{where}: not valid TOML: {reason}{source}{hint}") from None
 
 
+def _refuse_many_dots(text: str, name: str) -> None:
+    """Before the parser sees them, which takes the square of the dots of each key."""
+    dots = 0
+    for match in _WORDS.finditer(text):
+        more = match["more"]
+        if not more or more.count(".") < 2:  # a number, or a key of two names
+            continue
+        here = sum(1 for _ in _PART.finditer(more))
+        dots += here if here > 1 else 0
+        if here <= MAX_DOTS and dots <= MOST_DOTS:
+            continue
+        line = text.count("\n", 0, match.start()) + 1
+        if here > MAX_DOTS:
+            raise CaseError(f"{name}:{line}: a key has at most {MAX_DOTS} dots")
+        raise CaseError(f"{name}:{line}: keys of several dots have at most {MOST_DOTS} in all")
+
+
 def _hint(line: str) -> str:
     """What was probably meant by a line that is not TOML."""
     if re.match(r"\s*[\w.-]+\s*=\s*[+-]?\d+,\d+\s*(#|$)", line):
@@ -59,126 +72,6 @@ def _hint(line: str) -> str:
     if re.match(r"\s*[\w.-]+\s*:", line):
         return "; a key and its value are joined by =: epsilon = 2.0"
     return ""
-
-
-def lines(text: str) -> dict[Path, int]:
-    """The line on which each value of a valid TOML text begins, counted from 1."""
-    scanner = _Scanner(text)
-    # A missing line number must never hide the fault that it belongs to.
-    with contextlib.suppress(IndexError, ValueError, RecursionError):
-        scanner.document()
-    return scanner.lines
-
-
-class _Scanner:
-    """Finds where values begin; relies on the text being valid."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text.replace("\r\n", "\n")
-        self.at = 0
-        self.lines: dict[Path, int] = {}
-        self._line, self._counted = 1, 0
-        self._tables: dict[Path, int] = {}
-
-    def document(self) -> None:
-        table: Path = ()
-        self.space()
-        while self.at < len(self.text):
-            if self.text[self.at] == "[":
-                table = self.header()
-            else:
-                self.pair(table)
-            self.space()
-
-    def header(self) -> Path:
-        start = self.at
-        double = self.text.startswith("[[", self.at)
-        self.at += 2 if double else 1
-        path = self.resolve(self.key())
-        if double:
-            self._tables[path] = count = self._tables.get(path, -1) + 1
-            self.mark(path, start)
-            path = (*path, count)
-        self.mark(path, start)
-        self.at += 2 if double else 1
-        return path
-
-    def resolve(self, key: Path) -> Path:
-        """[[a]] then [a.b] is a table of the last element of a."""
-        path: Path = ()
-        for i, part in enumerate(key):
-            path = (*path, part)
-            if path in self._tables and i < len(key) - 1:
-                path = (*path, self._tables[path])
-        return path
-
-    def pair(self, table: Path) -> None:
-        start = self.at
-        path = (*table, *self.key())
-        for n in range(len(table) + 1, len(path) + 1):
-            self.mark(path[:n], start)
-        self.at = self.text.index("=", self.at) + 1
-        self.value(path)
-
-    def key(self) -> Path:
-        parts: list[str | int] = []
-        while True:
-            self.blank()
-            string = _STRING.match(self.text, self.at)
-            if string:
-                parts.append(next(iter(tomllib.loads(string[0] + "=0"))))
-            else:
-                string = _BARE.match(self.text, self.at)
-                if string is None:
-                    raise IndexError
-                parts.append(string[0])
-            self.at = string.end()
-            self.blank()
-            if self.text[self.at] != ".":
-                return tuple(parts)
-            self.at += 1
-
-    def value(self, path: Path) -> None:
-        self.blank()
-        self.mark(path, self.at)
-        first = self.text[self.at]
-        if first == "[":
-            self.sequence("]", lambda i: self.value((*path, i)))
-        elif first == "{":
-            self.sequence("}", lambda i: self.pair(path))
-        else:
-            match = _STRING.match(self.text, self.at) or _SCALAR.match(self.text, self.at)
-            assert match is not None
-            self.at = match.end()
-
-    def sequence(self, close: str, element: Any) -> None:
-        self.at += 1
-        index = 0
-        while True:
-            self.space()
-            if self.text[self.at] == close:
-                break
-            element(index)
-            index += 1
-            self.space()
-            if self.text[self.at] == ",":
-                self.at += 1
-        self.at += 1
-
-    def mark(self, path: Path, at: int) -> None:
-        if at >= self._counted:
-            self._line += self.text.count("\n", self._counted, at)
-            self._counted = at
-        self.lines.setdefault(path, self._line)
-
-    def space(self) -> None:
-        match = _SPACE.match(self.text, self.at)
-        assert match is not None
-        self.at = match.end()
-
-    def blank(self) -> None:
-        while self.at < len(self.text) and self.text[self.at] in " \t":
-            self.at += 1
 
 
 def dump(data: dict[str, Any]) -> str:
