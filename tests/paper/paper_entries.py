@@ -128,7 +128,7 @@ ELSEWHERE = [
     ),
     (
         "section 5.4, (5.8)",
-        "tests/test_conditional.py::test_posteriors_of_a_bayesian_inverse_problem",
+        "tests/test_conditional_posteriors.py::test_posteriors_of_a_bayesian_inverse_problem",
         "posteriors by the flow, ε large, nonlinear forward model",
         "the exact posteriors, total variation",
     ),
