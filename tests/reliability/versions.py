@@ -33,7 +33,8 @@ TESTS = (
     "tests/test_case.py", "tests/test_case_messages.py", "tests/test_case_overrides.py",
     "tests/test_case_shipped.py", "tests/test_storage.py", "tests/test_storage_hostile.py",
     "tests/test_atomic.py", "tests/test_checkpoint.py", "tests/test_cli.py",
-    "tests/test_density.py", "tests/kernels/test_transforms.py", "tests/solvers/test_newton.py",
+    "tests/test_density.py", "tests/test_density_edges.py", "tests/kernels/test_transforms.py",
+    "tests/solvers/test_newton.py", "tests/solvers/test_newton_runs.py",
 )  # fmt: skip
 FOR_TESTS = ("pytest", "hypothesis", "xarray", "h5netcdf", "netCDF4")
 OLD = ("-W", "ignore::DeprecationWarning")

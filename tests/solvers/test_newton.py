@@ -1,44 +1,19 @@
-"""The Newton–multigrid solver against closed forms, the 1-D reference and its own promises."""
+"""The Newton–multigrid solver against closed forms and the 1-D reference."""
 
 import numpy as np
 import pytest
+from newton_problems import bent, gaussians, product_of_mixtures, static
 
-from mfgprox.density import Gaussian, Mixture, Uniform
+from mfgprox.density import Gaussian
 from mfgprox.exact import exact_answer
-from mfgprox.exact import gaussian as closed_form
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solvers import solve
-from mfgprox.solvers.iterate import iterate
-from mfgprox.solvers.newton import Newton, require
+from mfgprox.solvers.newton import Newton
 from mfgprox.solvers.newton_primal import competitor
-from mfgprox.tolerance import Status, Tolerance
-from mfgprox.tree import put_together, take_apart
+from mfgprox.tolerance import Status
 
 pytestmark = pytest.mark.compiled
-
-
-def static(problem, **settings):
-    """The dual and the primal value, R and the number of steps, without the dynamic pair."""
-    solver, tolerance = Newton(**settings), Tolerance()
-    state = solver.init(problem, None, tolerance)
-    steps, stalled = 0, False
-    while not stalled:
-        record = solver.step(problem, state, tolerance)
-        steps, stalled = steps + 1, record.stalled
-    level = solver.level(problem, state)
-    at = level.normalised(state.chi, problem.epsilon)
-    R = np.exp(level.log_Q - level.psi(at) / problem.epsilon).reshape(problem.grid.shape)
-    return record.dual, record.primal, R, steps, state
-
-
-def gaussians(m1, S1, m2, S2, epsilon, half, cells, time_steps=8):
-    d = len(m1)
-    grid = Grid([-half] * d, [half] * d, cells, time_steps)
-    problem = Problem(Gaussian(m1, cov=S1), Gaussian(m2, cov=S2), epsilon=epsilon, grid=grid)
-    return problem, closed_form.solve(m1, S1, m2, S2, epsilon)
-
-
 ONE = ([-0.8], [[0.12]], [0.7], [[0.25]])
 ROTATED = ([-0.5, 0.2], [[0.3, 0.12], [0.12, 0.2]], [0.4, -0.3], [[0.2, -0.1], [-0.1, 0.35]])
 SOLID = (
@@ -65,21 +40,6 @@ def test_gaussians(case, half, cells, epsilon):
     assert steps <= 8
 
 
-def product_of_mixtures(cells, epsilon):
-    """Neither Gaussian nor log-concave; the sum of two 1-D references knows the answer."""
-
-    def lattice(xs, wx, sx, ys, wy, sy):
-        pairs = [(i, j) for i in range(len(xs)) for j in range(len(ys))]
-        return Mixture(
-            [wx[i] * wy[j] for i, j in pairs],
-            [Gaussian([xs[i], ys[j]], std=[sx[i], sy[j]]) for i, j in pairs],
-        )
-
-    P = lattice([-0.9, 0.2], [0.6, 0.4], [0.5, 0.45], [-0.3, 0.6], [0.7, 0.3], [0.5, 0.55])
-    Q = lattice([-0.2, 0.8], [0.3, 0.7], [0.55, 0.5], [-0.6, 0.4], [0.5, 0.5], [0.5, 0.5])
-    return Problem(P, Q, epsilon=epsilon, grid=Grid([-5.0] * 2, [5.0] * 2, cells))
-
-
 @pytest.mark.parametrize("epsilon", [0.05, 0.5, 10.0])
 def test_products_of_mixtures(epsilon):
     exact = exact_answer(product_of_mixtures([128, 128], epsilon))
@@ -89,31 +49,6 @@ def test_products_of_mixtures(epsilon):
         assert dual == pytest.approx(exact.divergence, rel=value)
         assert primal == pytest.approx(dual, rel=1e-5)
         assert problem.grid.integrate(np.abs(R - exact.R(problem.grid))) < minimiser
-
-
-def bent(cells, epsilon, half=4.0, time_steps=8):
-    """Rotated mixtures: not a product, not log-concave."""
-
-    def turned(angle, a, b):
-        q = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        return (q @ np.diag([a * a, b * b]) @ q.T).round(15).tolist()
-
-    def mixture(weights, means, shapes):
-        parts = [Gaussian(m, cov=turned(*s)) for m, s in zip(means, shapes, strict=True)]
-        return Mixture(weights, parts)
-
-    P = mixture(
-        [0.5, 0.3, 0.2],
-        [[-0.8, -0.4], [-0.2, 0.8], [0.3, -0.6]],
-        [(0.5, 0.5, 0.35), (1.2, 0.45, 0.3), (-0.4, 0.5, 0.4)],
-    )
-    Q = mixture(
-        [0.4, 0.4, 0.2],
-        [[0.7, 0.5], [0.2, -0.7], [-0.6, 0.6]],
-        [(-0.6, 0.6, 0.35), (0.3, 0.4, 0.5), (1.0, 0.5, 0.4)],
-    )
-    grid = Grid([-half] * 2, [half] * 2, cells, time_steps)
-    return Problem(P, Q, epsilon=epsilon, grid=grid)
 
 
 @pytest.mark.parametrize("epsilon", [1e-3, 0.5, 10.0, 1e4])
@@ -181,104 +116,6 @@ def test_a_solution_and_its_certificate():
     assert problem.grid.integrate(problem.P * solution.first_variation) == pytest.approx(
         exact.divergence, rel=1e-7
     )
-
-
-def test_a_torn_map_is_reported():
-    P = Gaussian([0.0, 0.0], std=[0.4, 0.4])
-    Q = Mixture(
-        [1.0, 1.0, 1.0],
-        [Gaussian([1.3 * np.cos(a), 1.3 * np.sin(a)], std=[0.2, 0.2]) for a in (0.3, 2.4, 4.5)],
-    )
-    grid = Grid([-3.0] * 2, [3.0] * 2, [64, 64], 4)
-    solution = solve(Problem(P, Q, epsilon=5.0, grid=grid), Newton())
-    assert solution.status is Status.STALLED
-    assert "failed" in solution.notes[0]
-    assert np.isfinite(solution.divergence)
-    assert solution.divergence_error > 0.01 * solution.divergence
-
-
-@pytest.mark.parametrize("epsilon", [1.0, 4.0, 20.0])
-def test_a_torn_map_is_known_after_few_steps(epsilon):
-    corners = [(a, b) for a in (-1.2, 1.2) for b in (-1.2, 1.2)]
-    Q = Mixture([1.0] * 4, [Gaussian(list(c), std=[0.25, 0.25]) for c in corners])
-    grid = Grid([-3.0] * 2, [3.0] * 2, [128, 128])
-    problem = Problem(Gaussian([0.0, 0.0], std=[0.4, 0.4]), Q, epsilon=epsilon, grid=grid)
-    solver, tolerance = Newton(), Tolerance()
-    state = solver.init(problem, None, tolerance)
-    for _ in range(40):
-        record = solver.step(problem, state, tolerance)
-        if record.stalled:
-            break
-    assert record.stalled
-    assert not record.settled
-
-
-@pytest.mark.parametrize("width", [0.06, 0.2])
-@pytest.mark.parametrize("epsilon", [0.05, 1.0, 1e4])
-def test_a_sharp_density_is_not_a_torn_map(width, epsilon):
-    shape = np.diag([width**2] * 2).tolist()
-    problem, exact = gaussians(
-        [-0.8, -0.4], shape, [0.7, 0.5], [[0.25, 0.0], [0.0, 0.09]], epsilon, 4.0, [128, 128]
-    )
-    dual, _, _, steps, state = static(problem)
-    assert state.settled
-    assert steps <= 10
-    assert dual == pytest.approx(exact.divergence, rel=1e-6)
-
-
-def test_what_newton_does_not_accept_is_named():
-    grid = Grid([-3.0], [3.0], [32])
-    smooth, edges = Gaussian([0.0], std=[0.5]), Uniform([-1.0], [1.0])
-    with pytest.raises(ValueError, match=r"newton needs p = 2.*got p = 1.5"):
-        require(Problem(smooth, smooth, epsilon=1.0, grid=grid, p=1.5))
-    with pytest.raises(ValueError, match=r"positive on the box; got a density with edges or zeros"):
-        Newton().init(Problem(smooth, edges, epsilon=1.0, grid=grid), None, Tolerance())
-
-
-def test_a_solution_at_another_epsilon_is_a_start():
-    tolerance = Tolerance()
-    first = solve(bent([72, 80], 0.5, time_steps=2), Newton())
-    problem = bent([72, 80], 0.6)
-    solver = Newton()
-    state = solver.init(problem, first, tolerance)
-    steps, stalled = 0, False
-    while not stalled:
-        record = solver.step(problem, state, tolerance)
-        steps, stalled = steps + 1, record.stalled
-    cold, _, _, _, _ = static(problem)
-    assert record.dual == pytest.approx(cold, rel=1e-8)
-    assert steps <= 12
-
-
-def test_a_checkpoint_goes_on_to_the_same_bits():
-    problem = bent([72, 80], 2.0, time_steps=2)
-    whole = iterate(Newton(), problem, Tolerance())
-    kept = []
-
-    def keep(progress):
-        kept.append(take_apart(progress))
-
-    iterate(Newton(), problem, Tolerance(max_iterations=4), checkpoint=keep)
-    again = iterate(Newton(), problem, Tolerance(), progress=put_together(*kept[-1]))
-    assert again.iterations == whole.iterations
-    for name in ("U", "R", "rho"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
-
-
-def test_the_number_of_threads_does_not_show(monkeypatch):
-    problem = bent([150, 130], 1.0)
-    one = static(problem)
-
-    def in_parts(kernel, count, work, *arguments):
-        for first in range(0, count, 37):
-            kernel(first, min(first + 37, count), *arguments)
-
-    for module in ("solvers.newton_level", "solvers.newton_linear", "solvers.newton_primal"):
-        monkeypatch.setattr(f"mfgprox.{module}.over", in_parts)
-    monkeypatch.setattr("mfgprox.transform.over", in_parts)
-    other = static(problem)
-    assert one[0] == other[0]
-    np.testing.assert_array_equal(one[2], other[2])
 
 
 def test_the_competitor_has_mass_one():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_newton import bent, product_of_mixtures
+from newton_problems import bent, product_of_mixtures
 
 from mfgprox.density import Gaussian, Mixture
 from mfgprox.grid import Grid
