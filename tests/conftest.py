@@ -6,6 +6,7 @@ import measured
 import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("dynamic_identities")
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 PLAIN_PYTHON = os.environ.get("NUMBA_DISABLE_JIT") == "1"
