@@ -2,34 +2,23 @@
 
 import numpy as np
 import pytest
-from gaussian_solutions import gaussian_solution
+from gaussian_solutions import gaussian_flow, gaussian_solution
 from matplotlib.text import Text
 from typer.testing import CliRunner
 
 import mfgprox
 from mfgprox import cli
 from mfgprox.exits import Exit
-from mfgprox.flows.flow import Flow
 from mfgprox.plot import figure
 from mfgprox.plot.convergence import draw_convergence
 from mfgprox.plot.style import new_figure
-from mfgprox.tolerance import Status
-
-
-def a_flow(cells):
-    solution = gaussian_solution(cells, 4)
-    times = np.linspace(0.0, 3.0, 5)
-    return Flow(
-        "jko", solution.problem, "newton", times, solution.rho, solution.U, 2.0 - times / 2,
-        np.full(4, 1e-9), (Status.CONVERGED,) * 4,
-    )  # fmt: skip
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     gaussian_solution((16,), 4).save("out.h5")
-    a_flow((16,)).save("flow.h5")
+    gaussian_flow((16,), 4).save("flow.h5")
     return tmp_path
 
 
@@ -61,7 +50,7 @@ def test_info_calls_an_energy_an_energy(folder):
 
 @pytest.mark.parametrize("cells", [(32,), (16, 14)], ids=str)
 def test_the_figure_of_a_flow_has_its_times(cells):
-    made = figure(a_flow(cells).as_solution())
+    made = figure(gaussian_flow(cells, 4).as_solution())
     texts = "\n".join(text.get_text() for text in made.findobj(Text))
     assert "energy" in texts
     assert r"\rho_{3}" in texts

@@ -6,14 +6,11 @@ import sys
 import types
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
-from gaussian_solutions import gaussian_solution
+from gaussian_solutions import gaussian_flow, gaussian_solution
 
 import mfgprox
 from mfgprox import notebook
-from mfgprox.flows.flow import Flow
-from mfgprox.tolerance import Status
 
 CELLS = [(64,), (24, 20), (12, 10, 14)]
 
@@ -48,13 +45,7 @@ def test_problems_and_solutions_show_themselves(cells):
 
 
 def test_a_flow_shows_itself():
-    solution = gaussian_solution((20,))
-    times = np.linspace(0.0, 3.0, 9)
-    flow = Flow(
-        "jko", solution.problem, "newton", times, solution.rho, solution.U, 1.0 / (1 + times),
-        np.full(8, 1e-9), (Status.CONVERGED,) * 8,
-    )  # fmt: skip
-    said = " ".join(Words(flow._repr_html_()).words)
+    said = " ".join(Words(gaussian_flow((20,))._repr_html_()).words)
     assert "JKO flow" in said
     assert "D(P‖Q) =" not in said
 

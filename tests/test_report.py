@@ -1,4 +1,4 @@
-"""Pages: what they hold, that they need nothing else, and that they work in a browser."""
+"""Pages: what they hold, and that they need nothing else."""
 
 import base64
 import dataclasses
@@ -11,21 +11,16 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from gaussian_solutions import gaussian_solution
+from gaussian_solutions import gaussian_flow, gaussian_solution
 
-from mfgprox.flows.flow import Flow
 from mfgprox.report import report, write_report
 from mfgprox.report.history import history_drawing
 from mfgprox.report.pack import HIDDEN, STEPS, as_bytes, as_floats
 from mfgprox.report.scene import MOST_BYTES, scene
 from mfgprox.report.trajectories import trajectories
 from mfgprox.report.window import Window
-from mfgprox.tolerance import Status
 
 CELLS = [(64,), (24, 20), (12, 10, 14)]
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 VOID = {"meta", "input", "img", "link", "br", "line", "circle", "polyline"}
 
 
@@ -201,13 +196,7 @@ def test_trajectories_of_a_JKO_flow(cells):
 
 
 def test_a_flow_has_a_page_without_a_divergence():
-    solution = gaussian_solution((20,))
-    times = np.linspace(0.0, 3.0, 9)
-    flow = Flow(
-        "jko", solution.problem, "newton", times, solution.rho, solution.U, 1.0 / (1 + times),
-        np.full(8, 1e-9), (Status.CONVERGED,) * 8,
-    )  # fmt: skip
-    text = report(flow.as_solution())
+    text = report(gaussian_flow((20,)).as_solution())
     assert "D(P‖Q) =" not in text
     assert "t = 3" in text
     assert "JKO flow" in text
@@ -251,80 +240,3 @@ def test_a_large_page_is_small_and_soon_written(tmp_path):
     noise = np.random.default_rng(1).random(solution.rho.shape)
     rough = dataclasses.replace(solution, rho=noise, U=noise)
     assert write_report(rough, path).stat().st_size <= 10_000_000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if BROWSER is None:
-        pytest.skip("there is no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-def test_in_a_browser(browser, solution, page, tmp_path):
-    """No errors, no requests; slider, keys and buttons move the picture; nothing is too wide."""
-    path, dimension = tmp_path / "page.html", solution.problem.grid.dimension
-    path.write_text(page, "utf-8")
-    width, scheme = (1100, "light") if dimension == 2 else (375, "dark")
-    view = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    _try(view, path, len(solution.times) - 1, dimension)
-    view.close()
-
-
-def _try(view, path, last, dimension):
-    said, asked = [], []
-    view.on("console", lambda message: said.append(message.text))
-    view.on("pageerror", lambda error: said.append(str(error)))
-    view.on("request", lambda request: asked.append(request.url))
-    view.goto(path.as_uri())
-    view.wait_for_selector("#message", state="hidden", timeout=20_000)
-    first = picture(view)
-    view.keyboard.press("ArrowRight")
-    assert view.input_value("#time") == "1"
-    assert picture(view) != first
-    view.focus("#time")
-    view.keyboard.press("End")
-    assert view.input_value("#time") == str(last)
-    end = picture(view)
-    view.keyboard.press("Home")
-    assert picture(view) == first != end
-    view.focus("#paths")
-    view.keyboard.press("End")
-    with_paths = picture(view, -1)
-    view.keyboard.press("Space")
-    assert (picture(view, -1) != with_paths) == (dimension < 3)
-    view.select_option("#speed", "25")
-    view.focus("#play")
-    view.keyboard.press("Enter")
-    # The page forbids what the driver's own waiting would evaluate.
-    until = time.monotonic() + 20.0
-    while view.input_value("#time") != str(last) and time.monotonic() < until:
-        view.wait_for_timeout(20)
-    assert view.input_value("#time") == str(last)
-    if dimension == 3:
-        before = picture(view, -2)
-        view.focus("#position")
-        view.keyboard.press("ArrowRight")
-        assert picture(view, -2) != before
-        view.select_option("#slice-axis", "0")
-        assert "x =" in view.inner_text("#position-name")
-    light = picture(view)
-    for _ in range(2):
-        view.click("#theme")
-    assert (
-        picture(view) != light or view.evaluate("document.documentElement.dataset.theme") == "dark"
-    )
-    assert view.evaluate("document.documentElement.scrollWidth") <= view.viewport_size["width"]
-    assert said == []
-    assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
-
-
-def picture(view, which=0):
-    """The pixels of a panel, once it is drawn."""
-    view.evaluate(
-        "new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))"
-    )
-    return view.evaluate(f"[...document.querySelectorAll('canvas')].at({which}).toDataURL()")
