@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 from mfgprox.exits import BadInput, CannotWrite, Exit, did_you_mean
-from mfgprox.run import require_writable, writing
+from mfgprox.outputs import require_writable, writing
 
 POINTS = 400
 SIDE = 96

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mfgprox.draw import load_result, require_suffix
+from mfgprox.draw import load_result
 from mfgprox.exits import BadInput, Exit, did_you_mean
-from mfgprox.run import require_writable, writing
+from mfgprox.outputs import require_suffix, require_writable, writing
 
 PAGES = (".html", ".htm")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mfgprox.exits import BadInput, Exit
 from mfgprox.interruption import Interruption
-from mfgprox.run import require_writable, writing
+from mfgprox.outputs import require_suffix, require_writable, writing
 
 if TYPE_CHECKING:
     from mfgprox.solution import Solution
@@ -75,11 +75,3 @@ def load_result(path: Path) -> Solution:
         return load_flow(path).as_solution() if flow else load(path)
     except StorageError as error:
         raise BadInput(str(error)) from error
-
-
-def require_suffix(output: Path, accepted: tuple[str, ...]) -> None:
-    """Raise BadInput for a file name that does not end as it should."""
-    if output.suffix.lower() not in accepted:
-        raise BadInput(
-            f"{output}: the suffix {output.suffix!r} is not known; use one of {', '.join(accepted)}"
-        )

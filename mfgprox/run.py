@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mfgprox.exits import BadInput, CannotWrite, Exit, say
+from mfgprox.exits import BadInput, Exit, say
 from mfgprox.interruption import Interruption
+from mfgprox.outputs import claiming, default_output, refuse_other_case, require_writable, writing
 
 if TYPE_CHECKING:
     from mfgprox.case import Case
@@ -41,7 +40,6 @@ class RunOptions:
 def run(options: RunOptions) -> Exit:
     """Solve a case and write its result. Raises what `exits.guarded` turns into messages."""
     from mfgprox import checkpoint
-    from mfgprox.case import read_case
 
     with Interruption() as interruption:
         began = time.monotonic()
@@ -49,13 +47,8 @@ def run(options: RunOptions) -> Exit:
             raise BadInput(
                 f"--max-time must be a number of seconds above 0; got {options.max_time}"
             )
-        overrides = list(options.overrides)
-        if options.solver is not None:
-            overrides.append(f"solver.method={options.solver}")
-        if options.static:
-            overrides.append("output.path=false")
-        case = read_case(options.case, overrides)
-        output = options.output or Path(f"{Path(case.path or case.name).stem}.h5")
+        case = changed_case(options.case, options.overrides, options.solver, options.static)
+        output = options.output or default_output(case, ".h5")
         if options.dry_run:
             print(dry_run(case, output))
             return Exit.OK
@@ -73,6 +66,20 @@ def run(options: RunOptions) -> Exit:
             say(f"{solution.status.value}; the result in {output} is marked as not converged")
             return Exit.NOT_CONVERGED
         return Exit.OK
+
+
+def changed_case(
+    name: str, overrides: tuple[str, ...], solver: str | None = None, static: bool = False
+) -> Case:
+    """The case with what the command line asks for instead. Raises CaseError."""
+    from mfgprox.case import read_case
+
+    asked = list(overrides)
+    if solver is not None:
+        asked.append(f"solver.method={solver}")
+    if static:
+        asked.append("output.path=false")
+    return read_case(name, asked)
 
 
 def dry_run(case: Case, output: Path) -> str:
@@ -95,29 +102,6 @@ def dry_run(case: Case, output: Path) -> str:
             f"would write {output}",
         ]
     )
-
-
-def require_writable(output: Path) -> None:
-    """Raise CannotWrite before the work begins, not after it."""
-    folder = output.parent
-    if output.is_dir():
-        raise CannotWrite(f"cannot write {output}: it is a directory")
-    if not folder.is_dir():
-        raise CannotWrite(
-            f"cannot write {output}: the directory {folder} does not exist; make it first"
-        )
-    if not os.access(folder, os.W_OK):
-        raise CannotWrite(f"cannot write {output}: no permission to write in {folder}")
-
-
-def refuse_other_case(output: Path, case: Case, force: bool) -> None:
-    """Raise BadInput where the output file holds something else, unless forced."""
-    from mfgprox.storage import same_case
-
-    if output.exists() and not force and not same_case(output, case.text):
-        raise BadInput(
-            f"{output} exists and does not hold this case; give another name with -o, or --force"
-        )
 
 
 def _solve(
@@ -203,43 +187,12 @@ def _start(name: str, case: Case) -> Solution | str:
 
 def _write(solution: Solution, output: Path) -> None:
     from mfgprox import checkpoint
+    from mfgprox.solvers.iterate import RESUMABLE
 
     with writing(output):
         solution.save(output)
-        if solution.status not in _resumable():
+        if solution.status not in RESUMABLE:
             checkpoint.path_for(output).unlink(missing_ok=True)
-
-
-def _resumable() -> tuple[Any, ...]:
-    from mfgprox.solvers.iterate import RESUMABLE
-
-    return RESUMABLE
-
-
-class writing:
-    """Turns the system's refusals into CannotWrite."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, OSError):
-            reason = error.strerror or str(error)
-            raise CannotWrite(f"cannot write {self.path}: {reason}") from error
-
-
-@contextlib.contextmanager
-def claiming(output: Path) -> Iterator[None]:
-    """Keep other runs from this output during the block. Raises CannotWrite where one is at it."""
-    from mfgprox.claim import claimed
-
-    with contextlib.ExitStack() as held:
-        with writing(output):
-            held.enter_context(claimed(output))
-        yield
 
 
 def announce_compilation(quiet: bool) -> None:

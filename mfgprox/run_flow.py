@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mfgprox.exits import BadInput, Exit, say
 from mfgprox.interruption import Interruption, Stopped
-from mfgprox.run import (
-    announce_compilation,
-    claiming,
-    identity,
-    require_writable,
-    resumed,
-    writing,
-)
+from mfgprox.outputs import claiming, default_output, require_writable, writing
+from mfgprox.run import announce_compilation, changed_case, identity, resumed
 
 if TYPE_CHECKING:
     from mfgprox.case import Case
@@ -36,7 +30,6 @@ def run_flow(
     Raises what `exits.guarded` turns into messages.
     """
     from mfgprox import checkpoint
-    from mfgprox.case import read_case
     from mfgprox.flows import FlowError, gradient_flow, jko
     from mfgprox.flows.flow import KINDS
     from mfgprox.solvers.iterate import Unsuitable
@@ -44,8 +37,8 @@ def run_flow(
     if kind not in KINDS:
         kinds = ", ".join([*KINDS, "particles"])
         raise BadInput(f"--kind must be one of {kinds}; got {kind!r}")
-    case = read_case(name, list(overrides))
-    output = output or Path(f"{Path(case.path or case.name).stem}_flow.h5")
+    case = changed_case(name, overrides)
+    output = output or default_output(case, "_flow.h5")
     require_writable(output)
     problem = case.problem()
     announce_compilation(quiet)

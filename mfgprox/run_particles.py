@@ -9,7 +9,8 @@ import numpy as np
 
 from mfgprox.exits import BadInput, Exit, say
 from mfgprox.interruption import Interruption
-from mfgprox.run import announce_compilation, claiming, require_writable, writing
+from mfgprox.outputs import claiming, default_output, require_writable, writing
+from mfgprox.run import announce_compilation, changed_case
 
 if TYPE_CHECKING:
     from mfgprox.density import Density
@@ -30,7 +31,6 @@ def run_particles(
     quiet: bool,
 ) -> Exit:
     """Move and write points. Raises what `exits.guarded` turns into messages."""
-    from mfgprox.case import read_case
     from mfgprox.density import Samples
     from mfgprox.flows import FlowError, particle_flow
     from mfgprox.flows.flow import require_steps
@@ -38,8 +38,8 @@ def run_particles(
     from mfgprox.sampling.files import require_suffix
     from mfgprox.solvers.iterate import Unsuitable
 
-    case = read_case(name, list(overrides))
-    output = output or Path(f"{Path(case.path or case.name).stem}_particles.npy")
+    case = changed_case(name, overrides)
+    output = output or default_output(case, "_particles.npy")
     try:
         require_suffix(output)
         require_writable(output)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from mfgprox.exits import BadInput, Exit, say
 from mfgprox.interruption import Interruption
-from mfgprox.run import announce_compilation, require_writable, writing
+from mfgprox.outputs import require_writable, writing
+from mfgprox.run import announce_compilation
 
 TELLING = 1e-2
 """Difference between the law of the samples and R from which a user is warned."""

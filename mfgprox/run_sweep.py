@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mfgprox.exits import BadInput, CannotWrite, Exit, say
 from mfgprox.interruption import Interruption
-from mfgprox.run import announce_compilation, require_writable, writing
+from mfgprox.outputs import default_output, require_writable, writing
+from mfgprox.run import announce_compilation, changed_case
 
 if TYPE_CHECKING:
     from mfgprox.sweeps import Limits, Row, Sweep
@@ -40,19 +41,13 @@ class SweepOptions:
 
 def run_sweep(options: SweepOptions) -> Exit:
     """Solve a family of cases. Raises what `exits.guarded` turns into messages."""
-    from mfgprox.case import read_case
     from mfgprox.sweeps.family import LEAST_EPSILON, LEAST_P
     from mfgprox.sweeps.values import SweepError, parse_values
 
     if options.figures not in FIGURES:
         raise BadInput(f"--figures must be one of {', '.join(FIGURES)}; got {options.figures!r}")
-    overrides = list(options.overrides)
-    if options.solver is not None:
-        overrides.append(f"solver.method={options.solver}")
-    if options.static:
-        overrides.append("output.path=false")
-    case = read_case(options.case, overrides)
-    output = options.output or Path(f"{Path(case.path or case.name).stem}_sweep")
+    case = changed_case(options.case, options.overrides, options.solver, options.static)
+    output = options.output or default_output(case, "_sweep")
     require_writable(output / "sweep.csv" if output.is_dir() else output)
     if output.is_file():
         raise CannotWrite(f"cannot write {output}: it is a file, where a directory is needed")

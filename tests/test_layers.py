@@ -38,7 +38,7 @@ LAYERS = [
     {"flows"},
     {"sweeps"},
     {"plot", "report", "export", "advice", "info", "recheck", "validation"},
-    {"exits", "interruption", "notebook", "progress", "summary", "estimate", "suite"},
+    {"exits", "interruption", "notebook", "outputs", "progress", "summary", "estimate", "suite"},
     {"run", "run_flow", "run_sample", "run_particles", "run_sweep", "sweep_progress"},
     {"validate", "draw"},
     {"begin", "deliver"},
