@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mfgprox import __version__, cli_sample, cli_sweep
-from mfgprox.cli_extras import register as register_extras
+from mfgprox import __version__, cli_extras, cli_flow, cli_sample, cli_sweep
+from mfgprox.cli_options import (
+    CaseArgument,
+    Overrides,
+    Quiet,
+    ResultArgument,
+    SolverOption,
+    Static,
+    Threads,
+    use_threads,
+)  # fmt: skip
 from mfgprox.exits import Exit, guarded
 
 app = typer.Typer(
@@ -22,16 +30,6 @@ app = typer.Typer(
     help="Proximal optimal transport divergences by solving their mean-field game on grids.",
 )
 
-CaseArgument = Annotated[
-    str, typer.Argument(metavar="CASE", help="A case file, or the name of a shipped case.")
-]
-ResultArgument = Annotated[
-    Path, typer.Argument(metavar="OUT.h5", help="A result file.", readable=False)
-]  # whether it may be read is told when it is read, like all else that is wrong with it
-Threads = Annotated[
-    int | None, typer.Option(min=1, max=256, help="Threads for the compiled loops.")
-]
-
 
 @app.command()
 def run(
@@ -40,13 +38,9 @@ def run(
         Path | None,
         typer.Option("-o", "--output", help="Result file; default: the case's name with .h5."),
     ] = None,
-    solver: Annotated[str | None, typer.Option(help="Solver, instead of the case's own.")] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a key, e.g. --set epsilon=0.5.")
-    ] = None,
-    static: Annotated[
-        bool, typer.Option("--static", help="Only times 0 and 1 where the solver allows it.")
-    ] = False,
+    solver: SolverOption = None,
+    overrides: Overrides = None,
+    static: Static = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint.")] = False,
     start: Annotated[
         str | None,
@@ -63,13 +57,13 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a result of another case.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Solve a case and write its result.
 
     Example: mfgprox run gaussian_1d --set epsilon=0.5 -o out.h5
     """
-    _use_threads(threads)
+    use_threads(threads)
 
     def command() -> Exit:
         from mfgprox.run import RunOptions
@@ -103,7 +97,7 @@ def validate(
 
     Example: mfgprox validate --quick
     """
-    _use_threads(threads)
+    use_threads(threads)
 
     def command() -> Exit:
         from mfgprox.validate import validate_suite, validate_target
@@ -175,55 +169,10 @@ def info(
     raise typer.Exit(guarded(command))
 
 
-@app.command()
-def flow(
-    case: CaseArgument,
-    kind: Annotated[str, typer.Option(help="jko, gradient or particles.")] = "jko",
-    tau: Annotated[float, typer.Option(help="Length of a step in time.")] = 0.05,
-    steps: Annotated[int, typer.Option(help="How many steps.")] = 20,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", help="Default: the case's name with _flow.h5 or _particles.npy."
-        ),
-    ] = None,
-    count: Annotated[
-        int | None, typer.Option("-n", "--count", help="How many particles; default: P's, 10000.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the particles drawn from P.")] = 0,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a key, e.g. --set epsilon=0.5.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from the checkpoint (jko, gradient).")
-    ] = False,
-    threads: Threads = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-) -> None:
-    """Follow the JKO flow of D_f(.|Q), or the gradient flow of D itself, from P; or move particles.
-
-    Example: mfgprox flow gaussian_2d --kind jko --tau 0.05 --steps 20 -o flow.h5
-    """
-    _use_threads(threads)
-
-    def command() -> Exit:
-        chosen = tuple(overrides or ())
-        if kind == "particles":
-            from mfgprox.run_particles import run_particles
-
-            return run_particles(case, tau, steps, output, chosen, count, seed, quiet)
-        from mfgprox.run_flow import run_flow
-
-        return run_flow(case, kind, tau, steps, output, chosen, quiet, resume)
-
-    raise typer.Exit(guarded(command))
-
-
+cli_flow.register(app)
 cli_sample.register(app)
 cli_sweep.register(app)
-
-
-register_extras(app)
+cli_extras.register(app)
 
 
 def _version(wanted: bool) -> None:
@@ -240,16 +189,6 @@ def top(
     ] = False,
 ) -> None:
     pass
-
-
-def _use_threads(threads: int | None) -> None:
-    """Numba and OpenBLAS read their thread counts once, when they are imported.
-
-    One BLAS thread: what little dense algebra there is must not depend on the number of threads.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if threads is not None:
-        os.environ["NUMBA_NUM_THREADS"] = str(threads)
 
 
 def main() -> None:

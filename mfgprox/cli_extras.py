@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mfgprox.cli_options import ResultArgument
 from mfgprox.exits import Exit, guarded
-
-Result = Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.", readable=False)]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    result: Result,
+    result: ResultArgument,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Page; default: the result's name with .html."),
@@ -39,7 +38,7 @@ def report(
 
 
 def export(
-    result: Result,
+    result: ResultArgument,
     to: Annotated[str, typer.Option("--to", metavar="vtk|npz|csv", help="Which kind of files.")],
     output: Annotated[
         Path | None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mfgprox.cli_options import Quiet, ResultArgument, Threads, use_threads
 from mfgprox.exits import Exit, guarded
 
 
@@ -16,9 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sample(
-    result: Annotated[
-        Path, typer.Argument(metavar="OUT.h5", help="A result file.", readable=False)
-    ],
+    result: ResultArgument,
     count: Annotated[int, typer.Option("-n", "--count", help="How many samples.")] = 10_000,
     output: Annotated[
         Path | None,
@@ -32,18 +31,14 @@ def sample(
         typer.Option(metavar="T,T,…", help="Times from 0 (P) to 1 (R); default: 1."),
     ] = None,
     method: Annotated[str, typer.Option(help="auto, quantiles, map or plan.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Threads for the compiled loops.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    threads: Threads = None,
+    quiet: Quiet = False,
 ) -> None:
     """Draw points from P and carry them through the solved flow: samples of R.
 
     Example: mfgprox sample out.h5 -n 100000 -o samples.npy
     """
-    from mfgprox.cli import _use_threads
-
-    _use_threads(threads)
+    use_threads(threads)
 
     def command() -> Exit:
         from mfgprox.run_sample import run_sample

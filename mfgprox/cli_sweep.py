@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mfgprox.cli_options import CaseArgument, Quiet, SolverOption, Static, use_threads
 from mfgprox.exits import Exit, guarded
 
 
@@ -16,9 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sweep(
-    case: Annotated[
-        str, typer.Argument(metavar="CASE", help="A case file, or the name of a shipped case.")
-    ],
+    case: CaseArgument,
     epsilon: Annotated[
         str,
         typer.Option(
@@ -35,13 +34,11 @@ def sweep(
             "-o", "--output", metavar="DIR", help="Default: the case's name with _sweep, here."
         ),
     ] = None,
-    solver: Annotated[str | None, typer.Option(help="Solver, instead of the case's own.")] = None,
+    solver: SolverOption = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override a key, e.g. --set grid.cells=[64].")
     ] = None,
-    static: Annotated[
-        bool, typer.Option("--static", help="Only times 0 and 1 where the solver allows it.")
-    ] = False,
+    static: Static = False,
     chain: Annotated[
         int | None,
         typer.Option(
@@ -70,7 +67,7 @@ def sweep(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite results of other cases.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Solve a case for many epsilon and p: results, one table, the interpolation curve of D.
 
@@ -78,9 +75,7 @@ def sweep(
 
     Example: mfgprox sweep gaussian_1d --epsilon 0.01:100:13 --p 1.5,2,3 --jobs 2
     """
-    from mfgprox.cli import _use_threads
-
-    _use_threads(threads)
+    use_threads(threads)
 
     def command() -> Exit:
         from mfgprox.run_sweep import SweepOptions, run_sweep

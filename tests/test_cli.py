@@ -12,30 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from mfgprox import cli
+from mfgprox.case import read_case
 from mfgprox.exits import Exit
 
 SMALL = ["--set", "grid.cells=[48]", "--set", "grid.time_steps=8", "--solver", "primal-dual"]
 """Of the solver that takes many iterations; a later --solver overrules it."""
-CASE = """\
-epsilon = 2.0
-p = 2.0
-
-[grid]
-lower = [-4.0]
-upper = [4.0]
-cells = [48]
-time_steps = 8
-
-[P]
-kind = "gaussian"
-mean = [-0.8]
-std = [0.35]
-
-[Q]
-kind = "gaussian"
-mean = [0.7]
-std = [0.5]
-"""
+CASE = read_case("gaussian_1d", ["grid.cells=[48]", "grid.time_steps=8"]).text
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +93,7 @@ def test_bad_input_names_file_line_key_and_value(line):
         "grid.cells=[0]",
         "grid.cells=[1000000000]",
         "grid.upper=[-3.0]",
-        "P.mean=[3.9]",
+        "P.mean=[5.9]",
         "solver.method='simplex'",
         "nonsense",
     ],

@@ -42,9 +42,8 @@ LAYERS = [
     {"run", "run_flow", "run_sample", "run_particles", "run_sweep", "sweep_progress"},
     {"validate", "draw"},
     {"begin", "deliver"},
-    {"cli_extras"},
-    {"cli_sample"},
-    {"cli_sweep"},
+    {"cli_options"},
+    {"cli_extras", "cli_flow", "cli_sample", "cli_sweep"},
     {"cli"},
     {"__main__", "__init__"},
 ]
