@@ -21,7 +21,7 @@ from mfgprox.problem import Problem
 from mfgprox.pushforward import by_map
 from mfgprox.quadrature import Divided
 from mfgprox.rearrangement import transport_cost_1d
-from mfgprox.transform import SplinePotential
+from mfgprox.splines import SplinePotential
 
 FEASIBLE = 1e-9
 """Relative error up to which a path counts as one that solves the continuity equation from P."""

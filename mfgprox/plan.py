@@ -20,7 +20,7 @@ from mfgprox.dyadic import furthest_apart
 from mfgprox.kernels.deposit import plan_weights, spread_plan
 from mfgprox.problem import Problem
 from mfgprox.quadrature import Divided, centres_of_mass
-from mfgprox.transform import SplinePotential
+from mfgprox.splines import SplinePotential
 
 NEGLIGIBLE = 1e-9
 """Share of the mass of P that a plan may leave out."""

@@ -17,7 +17,7 @@ import numpy as np
 from mfgprox.centre_sums import CentreSums
 from mfgprox.kernels.cubic import spline_points
 from mfgprox.problem import Problem
-from mfgprox.transform import spline_coefficients
+from mfgprox.splines import spline_coefficients
 
 MASS_TOLERANCE = 1e-3
 """A map whose R misses mass one by more is not a map."""

@@ -18,7 +18,8 @@ from mfgprox.competitor import Path, upper_bound
 from mfgprox.enclosure import Enclosure
 from mfgprox.problem import Problem
 from mfgprox.quadrature import Divided, cut_off_worth, edge_error
-from mfgprox.transform import SplinePotential, c_transform
+from mfgprox.splines import SplinePotential
+from mfgprox.transform import c_transform
 
 NEGLIGIBLE = 1e-12
 """Share of the mass of P that the sums may leave out."""

@@ -17,7 +17,7 @@ from mfgprox.kernels.spline_fit import LEAST, SLOPE_AT_WALL
 from mfgprox.problem import Problem
 from mfgprox.quadrature import cut_off_worth, mean_sixth_differences
 from mfgprox.smooth_sums import SmoothSums
-from mfgprox.transform import lines_at
+from mfgprox.splines import lines_at
 
 VALUE, CURVATURE = 1e-4, 1.4e-3
 """Of a quintic spline, in sixth differences of the data: largest error of a value, mean error over

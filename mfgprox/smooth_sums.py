@@ -13,7 +13,8 @@ from mfgprox.kernels.spline_fit import reflecting_coefficients, spline_coefficie
 from mfgprox.map_images import Images, images
 from mfgprox.problem import Problem
 from mfgprox.quadrature import on_parts
-from mfgprox.transform import c_transform, lines_at
+from mfgprox.splines import lines_at
+from mfgprox.transform import c_transform
 
 NEGLIGIBLE = 1e-14
 """Share of the largest P below which a cell is left out of the sums."""

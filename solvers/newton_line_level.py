@@ -21,7 +21,7 @@ from scipy.linalg import solve_banded
 from mfgprox.divergence.base import KL, POWER
 from mfgprox.problem import Problem
 from mfgprox.solvers.newton_line_quantiles import LogQuantiles, log_cumulated
-from mfgprox.transform import SplinePotential
+from mfgprox.splines import SplinePotential
 
 LARGEST = 600.0
 """Of the logarithm of a ratio of masses that the linear system is told."""

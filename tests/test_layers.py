@@ -24,6 +24,7 @@ LAYERS = [
     {"density"},
     {"problem", "slices"},
     {"solution", "transform", "quadrature", "enclosure", "centre_sums", "map_images", "slopes"},
+    {"splines"},
     {"sensitivity", "capped_cost"},
     {"rearrangement", "competitor", "dyadic", "plan", "pushforward", "smooth_sums"},
     {"smooth_bounds", "rough_bounds"},

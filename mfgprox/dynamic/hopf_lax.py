@@ -16,7 +16,8 @@ from mfgprox.kernels.conjugate import conjugate
 from mfgprox.kernels.spline_fit import spline_coefficients
 from mfgprox.kernels.threads import over
 from mfgprox.problem import Problem
-from mfgprox.transform import SplinePotential, c_transform
+from mfgprox.splines import SplinePotential
+from mfgprox.transform import c_transform
 
 TORN = 1e-8
 """Share of the mass in such cells from which it does not matter."""

@@ -11,7 +11,7 @@ from mfgprox.grid import Grid
 from mfgprox.kernels.spline_fit import spline_coefficients
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
-from mfgprox.transform import lines_at
+from mfgprox.splines import lines_at
 
 TAIL = (-26.0, -16.0)
 """Logarithms, relative to the maximum, between which a density passes into its quadratic tail."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from mfgprox.grid import Grid
 from mfgprox.kernels.spline_fit import spline_coefficients
-from mfgprox.transform import lines_at
+from mfgprox.splines import lines_at
 
 MOST_PARTS, MOST_BOXES = 4, 2**21
 """Largest division of a cell per axis, and boxes that it may lead to."""

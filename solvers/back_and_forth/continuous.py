@@ -15,7 +15,7 @@ from mfgprox.density.base import logarithm
 from mfgprox.solvers.back_and_forth.lattice import Lattice
 from mfgprox.solvers.back_and_forth.plan import Plan
 from mfgprox.solvers.cut_cells import PARTS, in_parts
-from mfgprox.transform import SplinePotential
+from mfgprox.splines import SplinePotential
 
 
 @dataclass(frozen=True, eq=False)

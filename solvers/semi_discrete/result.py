@@ -13,8 +13,9 @@ from mfgprox.solvers.cut_cells import has_edges
 from mfgprox.solvers.semi_discrete.dual import Point
 from mfgprox.solvers.semi_discrete.level import Level, ratio
 from mfgprox.solvers.semi_discrete.state import Extrapolated, SemiDiscreteState, extrapolated
+from mfgprox.splines import SplinePotential
 from mfgprox.tolerance import Status
-from mfgprox.transform import SplinePotential, c_transform
+from mfgprox.transform import c_transform
 
 STATEMENT = (
     "of the problem between P constant in the cells and atoms of Q in them: dual_value is that of "

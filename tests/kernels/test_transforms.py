@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mfgprox.cost import Cost
-from mfgprox.transform import SplinePotential, c_transform, spline_coefficients
+from mfgprox.splines import SplinePotential, spline_coefficients
+from mfgprox.transform import c_transform
 
 SPACING = (0.3, 0.2, 0.17)
 SHAPES = [(1, 1, 1), (1, 1, 40), (1, 9, 13), (1, 17, 6), (5, 6, 7), (4, 1, 9)]
