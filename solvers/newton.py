@@ -18,12 +18,12 @@ from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.iterate import Record, Unsuitable
+from mfgprox.solvers.newton_certify import certified, competitor_of
 from mfgprox.solvers.newton_continuation import REACHED, Continuation, first_epsilon
-from mfgprox.solvers.newton_level import Level, Potential, resampled
+from mfgprox.solvers.newton_level import Direction, Level, Potential, resampled
 from mfgprox.solvers.newton_line import LineState, NewtonOnTheLine, on_the_line
-from mfgprox.solvers.newton_primal import Competitor, competitor, correction
 from mfgprox.solvers.newton_result import Outcome, solution
-from mfgprox.solvers.newton_search import TRUSTED, better, chi_of, search
+from mfgprox.solvers.newton_search import TRUSTED, advance, better, chi_of
 from mfgprox.solvers.newton_start import gaussian_start, resolved
 from mfgprox.solvers.newton_state import REFINED_FLOOR, SETTLED, NewtonState
 from mfgprox.solvers.refuse import require_plain
@@ -33,13 +33,6 @@ ACCEPTED = (
     "newton needs p = 2, or in one dimension p from 2 to 8; and P and Q smooth kinds, "
     "positive on the box"
 )
-EFFORT = (0.05, 4, 12)
-"""Relative residual of the linear systems, V-cycles, and vectors of GMRES where these fail."""
-PATIENCE, THOROUGH = 4, (1e-3, 8, 24)
-"""Steps on a grid after which the last systems are solved better: for large epsilon the smoothest
-errors are nearly in the kernel, and steps that leave 5 % of them never end."""
-CORRECTIONS = 8
-"""Of psi by differences of eighth order, at most."""
 NEAR = 1e-6
 """Relative decrement below which a solve counts as settled though it no longer falls."""
 FADES = 0.25
@@ -109,101 +102,64 @@ class Newton:
         if isinstance(state, LineState):
             return self.on_the_line.step(problem, state, tolerance)
         level, levels = self.level(problem, state), len(self.grids(problem.grid))
-        here, last = state.level, state.level == levels - 1
+        here, there = state.level, state.epsilon == problem.epsilon
         at = Potential(state.chi, state.constant, state.dual)
         if not math.isfinite(at.constant):
             at = level.normalised(state.chi, state.epsilon)
         if state.corrections:
-            return self._certify(state, level, level.evaluated(at), tolerance, levels)
-        there = state.epsilon == problem.epsilon
-        slowly = there and state.steps >= PATIENCE and state.residual < TRUSTED
-        effort = THOROUGH if slowly else EFFORT
-        way = level.direction(at, state.epsilon, state.floor, effort)
-        smooth = way.clamped < SETTLED
-        trusted = (
-            smooth
-            and way.residual < min(TRUSTED, 1.2 * state.residual)
-            and abs(way.decrement) <= 2.0 * state.decrement
+            return certified(level, level.evaluated(at), state, tolerance, levels)
+        new, way, stuck = advance(level, at, state, there)
+        stuck = stuck or state.steps >= self.most_steps
+        wanted = _target(level.grid, there and here == levels - 1) * state.scale + tolerance.atol
+        small = way.clamped < SETTLED and (
+            state.decrement <= wanted or (not there and way.residual < REACHED)
         )
-        if trusted:
-            new, length = level.normalised(at.chi + way.step, state.epsilon), 1.0
-        else:
-            new, length = search(level, at, way, state.epsilon)
-        slow = trusted and way.residual > 0.95 * state.residual
-        stuck = length == 0.0 or state.steps + 1 >= self.most_steps or slow
-        state.take(new, way)
-        stuck = stuck or state.folds
-        wanted = _target(level.grid, last and there) * state.scale + tolerance.atol
-        small = smooth and (state.decrement <= wanted or (not there and way.residual < REACHED))
         torn = False
         if small or stuck:
             new = level.evaluated(new)
             state.dual, state.scale = new.dual, abs(new.dual)
-            if not small and not smooth and state.caught_on:
-                # What is missing is resolution, not a better start; a larger epsilon needs more.
-                state.continuation.given_up, torn = True, not there
-            near = there and smooth and state.decrement <= NEAR * state.scale + tolerance.atol
-            done = (there and small) or state.continuation.given_up
-            if torn or not (done or near or (there and not last and way.residual < TRUSTED)):
-                self._continue(problem, state, level, small)
-            elif last:
-                # psi = 0 proves D >= 0: a negative value is no maximum, however small the step.
-                state.settled = near and new.dual > -NEAR * max(1.0, problem.epsilon)
-                return self._certify(state, level, new, tolerance, levels)
-            else:
-                torn = not smooth and state.clamped > FADES * state.folded
-                self._refine(problem, state, small and resolved(level.problem))
+            done, torn = self._go_on(problem, state, way, small, tolerance)
+            if done:
+                return certified(level, new, state, tolerance, levels)
         return Record(
-            here,
-            levels,
-            dual=new.dual,
-            residual=way.residual,
-            stalled=torn,
-            settled=False,
+            here, levels, dual=new.dual, residual=way.residual, stalled=torn, settled=False
         )
 
-    def _certify(
-        self, state: NewtonState, level: Level, at: Potential, tolerance: Tolerance, levels: int
-    ) -> Record:
-        """The primal value; where the gap is too large, psi corrected by it for another look."""
-        # A correction that lowers the dual value by more than the gap has led away from the
-        # optimum, where the relative excess means nothing.
-        astray = at.dual < state.dual - state.excess
-        state.dual = at.dual
-        found = primal(level, at, state)
-        done, better = True, found.excess < state.excess and not astray
-        if not state.settled:
-            state.primal = found.by_map
-        elif better:
-            met = tolerance.met(found.excess, at.dual)
-            slow = found.excess > 0.8 * state.excess
-            done = met or slow or state.corrections >= CORRECTIONS
-            state.excess, state.primal = found.excess, at.dual + found.excess
-        elif state.before is not None:
-            at = level.evaluated(level.normalised(state.before, state.epsilon))
-            state.chi, state.dual, state.constant = at.chi, at.dual, at.constant
-            state.primal = at.dual + state.excess
-        record = Record(
-            levels - 1,
-            levels,
-            state.primal,
-            state.dual,
-            state.residual,
-            stalled=done,
-            settled=state.settled and done,
-        )
-        if not done:
-            state.before = state.chi
-            state.chi = state.chi + correction(level, found, EFFORT)
-            state.corrections += 1
-            state.constant = state.primal = math.nan
-        return record
+    def _go_on(
+        self,
+        problem: Problem,
+        state: NewtonState,
+        way: Direction,
+        small: bool,
+        tolerance: Tolerance,
+    ) -> tuple[bool, bool]:
+        """To the next epsilon or grid, where Newton is at its end: small, or stuck.
 
-    def _continue(self, problem: Problem, state: NewtonState, level: Level, small: bool) -> None:
+        Returns whether there is none left, and whether the map is torn.
+        """
+        there, smooth = state.epsilon == problem.epsilon, way.clamped < SETTLED
+        last, torn = state.level == len(self.grids(problem.grid)) - 1, False
+        if not small and not smooth and state.caught_on:
+            # What is missing is resolution, not a better start; a larger epsilon needs more.
+            state.continuation.given_up, torn = True, not there
+        near = there and smooth and state.decrement <= NEAR * state.scale + tolerance.atol
+        done = (there and small) or state.continuation.given_up
+        if torn or not (done or near or (there and not last and way.residual < TRUSTED)):
+            self._continue(problem, state, small)
+            return False, torn
+        if last:
+            # psi = 0 proves D >= 0: a negative value is no maximum, however small the step.
+            state.settled = near and state.dual > -NEAR * max(1.0, problem.epsilon)
+            return True, False
+        torn = not smooth and state.clamped > FADES * state.folded
+        self._refine(problem, state, small and resolved(self.level(problem, state).problem))
+        return False, torn
+
+    def _continue(self, problem: Problem, state: NewtonState, small: bool) -> None:
         """Go on with another epsilon on the same grid."""
         goal, course = problem.epsilon, state.continuation
         if small:
-            psi = state.chi + level.base
+            psi = state.chi + self.level(problem, state).base
             state.restart(course.solved(psi, state.epsilon, goal))
         elif course.given_up:
             state.restart(goal)
@@ -216,6 +172,7 @@ class Newton:
             state.chi = better(self.level(problem, state), state.chi, goal)
 
     def _refine(self, problem: Problem, state: NewtonState, good: bool) -> None:
+        """Go on to the next grid; good: what this one has found is worth beginning from."""
         state.duals.append(state.dual)
         state.level += 1
         chi = resampled(state.chi, self.grids(problem.grid)[state.level].kernel_shape)
@@ -250,7 +207,7 @@ class Newton:
         at = level.evaluated(level.normalised(state.chi, problem.epsilon))
         value = state.primal
         if not math.isfinite(value):
-            value = primal(level, at, state).by_map
+            value = competitor_of(level, at, state).by_map
         decrement = state.decrement if math.isfinite(state.decrement) else abs(value - at.dual)
         outcome = Outcome(status, iterations, decrement, state.clamped, state.duals, state.settled)
         return solution(level, at, value, outcome, history)
@@ -271,9 +228,3 @@ def require(problem: Problem) -> None:
 def _target(grid: Grid, last: bool) -> float:
     """The relative decrement at which a grid is done: the error of its dual value falls faster."""
     return max(1e-8 * (64.0 / min(grid.cells)) ** 4, 1e-12) if last else 1e-7
-
-
-def primal(level: Level, at: Potential, state: NewtonState) -> Competitor:
-    """The competitor that the potential defines."""
-    level.linearise(at, state.epsilon, state.floor)
-    return competitor(level, at, state.epsilon)

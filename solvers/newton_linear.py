@@ -16,6 +16,8 @@ COARSEST = 4
 """Cells an axis at which coarsening stops; the rest is solved directly."""
 LARGEST = 1e100
 """Entries from which squares of vectors may overflow."""
+EFFORT, THOROUGH = (0.05, 4, 12), (1e-3, 8, 24)
+"""Relative residual, V-cycles, and vectors of GMRES where these fail; see `Multigrid.solve`."""
 NOWHERE = np.empty(0)
 
 

@@ -1,4 +1,4 @@
-"""Where Newton's method begins, and how far it goes along a direction."""
+"""Where Newton's method begins, its steps, and how far it goes along a direction."""
 
 from __future__ import annotations
 
@@ -8,10 +8,39 @@ import numpy as np
 
 from mfgprox.solution import Solution
 from mfgprox.solvers.newton_level import Direction, Level, Potential, resampled
+from mfgprox.solvers.newton_linear import EFFORT, THOROUGH
+from mfgprox.solvers.newton_state import SETTLED, NewtonState
 
 ROUNDING = 1e-13
+PATIENCE = 4
+"""Steps on a grid after which the last systems are solved better: for large epsilon the smoothest
+errors are nearly in the kernel, and steps that leave 5 % of them never end."""
 TRUSTED = 0.02
 """Mass that the residual leaves in the wrong place below which full steps need no line search."""
+
+
+def advance(
+    level: Level, at: Potential, state: NewtonState, there: bool
+) -> tuple[Potential, Direction, bool]:
+    """A step, which the state takes, and whether no further one helps on this grid.
+
+    there: whether epsilon is the one that was asked for.
+    """
+    slowly = there and state.steps >= PATIENCE and state.residual < TRUSTED
+    effort = THOROUGH if slowly else EFFORT
+    way = level.direction(at, state.epsilon, state.floor, effort)
+    trusted = (
+        way.clamped < SETTLED
+        and way.residual < min(TRUSTED, 1.2 * state.residual)
+        and abs(way.decrement) <= 2.0 * state.decrement
+    )
+    if trusted:
+        new, length = level.normalised(at.chi + way.step, state.epsilon), 1.0
+    else:
+        new, length = search(level, at, way, state.epsilon)
+    slow = trusted and way.residual > 0.95 * state.residual
+    state.take(new, way)
+    return new, way, length == 0.0 or slow or state.folds
 
 
 def search(level: Level, at: Potential, way: Direction, epsilon: float) -> tuple[Potential, float]:
