@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mfgprox.kernels.aggregation import conjugate_gradients, joined, paired, rows_of
+from mfgprox.kernels.aggregation import conjugate_gradients
+from mfgprox.kernels.graph import joined, paired, rows_of
 
 COARSEST = 1
 """Rows of the last level at most, unless rows no longer pair up."""

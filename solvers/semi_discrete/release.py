@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mfgprox.kernels.aggregation import rows_of
+from mfgprox.kernels.graph import rows_of
 from mfgprox.kernels.power_search import least_cost
 from mfgprox.solvers.semi_discrete.dual import Lattice, Point, better, point
 from mfgprox.solvers.semi_discrete.sites import Source

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mfgprox.kernels.aggregation import rows_of
+from mfgprox.kernels.graph import rows_of
 from mfgprox.kernels.power_search import least_cost
 from mfgprox.solvers.semi_discrete.diagram import diagram
 from mfgprox.solvers.semi_discrete.sites import Source, cloud_sites, lattice_sites
