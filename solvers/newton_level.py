@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mfgprox.cost import Cost
-from mfgprox.kernels import conjugate, monge_ampere
+from mfgprox.kernels import conjugate, monge_ampere, row_differences
 from mfgprox.kernels.quintic import spline_lines
 from mfgprox.kernels.spline_fit import fit_axis, spline_coefficients
 from mfgprox.kernels.threads import over
@@ -80,7 +80,7 @@ class Level:
         self.box[0, :] = -0.5
         self.box[0, :d], self.box[1, :d] = grid.lower, grid.spacing
         self.box[2] = quadratic.centre
-        self.halo = np.array([monge_ampere.HALO if a < d else 0 for a in range(3)])
+        self.halo = np.array([row_differences.HALO if a < d else 0 for a in range(3)])
         self.multigrid = Multigrid(grid)
         self.rhs, self.log_R = np.empty(self.shape), np.empty(self.shape)
         self.parts = np.empty((self.shape[0] * self.shape[1], monge_ampere.PARTS))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mfgprox.kernels.quintic import BLOCK, block_curvatures, block_jet, block_weights
+from mfgprox.kernels.quintic_blocks import BLOCK, block_curvatures, block_jet, block_weights
 
 STEPS = 12
 CLOSE = 1e-5

@@ -13,14 +13,20 @@ import numpy as np
 from numba import njit
 
 from mfgprox.kernels.determinant import log_determinant
-from mfgprox.kernels.quintic import BLOCK, block_sum, block_weights, jet
+from mfgprox.kernels.quintic import jet
+from mfgprox.kernels.quintic_blocks import BLOCK, block_sum, block_weights
+from mfgprox.kernels.row_differences import differences
 
-HALO = 2
-PARTS = 5
 KL, POWER, JENSEN_SHANNON = range(3)
-ABOVE = 600.0
-NEAREST, TANGENT, FURTHEST = 1e-12, 1e-7, 1e-3
+"""Families of f, the first entry of a law."""
+PARTS = 5
 MASS, COST, INFORMATION, CLAMPED, GIBBS = range(PARTS)
+"""What `linearise` sums, and where it stands in `parts`."""
+ABOVE = 600.0
+"""Logarithms that are larger are cut off before they are raised: squares stay finite."""
+NEAREST, TANGENT, FURTHEST = 1e-12, 1e-7, 1e-3
+"""In `marginal`: relative distances from the end of the domain of f* that rounding leaves and that
+a chord may have, and the relative width below which a chord is a tangent."""
 
 
 @njit(cache=True)
@@ -28,7 +34,7 @@ def _images(chi, row, n, d, x0, y, z, box, H, g, constant, cell, u):
     """Of cells x0, x0 + 1, … of a row: cell[0:3] = S(y) - y, cell[3] = psi, u (3, …) = S(y) and
     cell[6], whether that lies in the box.
 
-    chi (count,), row (10, count) of `_row`; S - y in units of length, S in units of cells.
+    chi (count,), row (10, count) of `differences`; S - y in units of length, S in units of cells.
     """
     h = box[1]
     wy = box[0, 1] + (y + 0.5) * h[1] - box[2, 1]
@@ -119,68 +125,6 @@ def marginal(log_t, s, kind, alpha, scale):
     return side * chord * (distance - own), chord, log_gibbs
 
 
-@njit(cache=True)
-def _shifted(p, z, y, x0, n, k, sz, sy, sx):
-    """The row k steps (sz, sy, sx) away: as a slice, so that its loops have no signs to check."""
-    return p[z + k * sz, y + k * sy, x0 + k * sx : x0 + k * sx + n]
-
-
-@njit(cache=True)
-def _first(p, z, y, x0, sz, sy, sx, scale, n, out):
-    """out[x] += scale × fourth-order first difference along the axis of the step (sz, sy, sx)."""
-    a = _shifted(p, z, y, x0, n, -2, sz, sy, sx)
-    b = _shifted(p, z, y, x0, n, -1, sz, sy, sx)
-    c = _shifted(p, z, y, x0, n, 1, sz, sy, sx)
-    d = _shifted(p, z, y, x0, n, 2, sz, sy, sx)
-    s = scale / 12.0
-    for x in range(n):
-        out[x] += s * (a[x] - 8.0 * b[x] + 8.0 * c[x] - d[x])
-
-
-@njit(cache=True)
-def _second(p, z, y, x0, sz, sy, sx, scale, n, out, plain):
-    """out[x] += scale × fourth-order second difference along an axis, plain[x] += second-order."""
-    a = _shifted(p, z, y, x0, n, -2, sz, sy, sx)
-    b = _shifted(p, z, y, x0, n, -1, sz, sy, sx)
-    c = _shifted(p, z, y, x0, n, 1, sz, sy, sx)
-    d = _shifted(p, z, y, x0, n, 2, sz, sy, sx)
-    e = p[z, y, x0 : x0 + n]
-    s = scale / 12.0
-    for x in range(n):
-        near = b[x] + c[x]
-        out[x] += s * (16.0 * near - a[x] - d[x] - 30.0 * e[x])
-        plain[x] += scale * (near - 2.0 * e[x])
-
-
-@njit(cache=True)
-def _row(p, z, y, halo, n, h, out):
-    """Differences of chi along a row: out (10, nx) = gradient x, y, z; xx, yy, zz; xy, xz, yz;
-    second-order Laplacian. halo (3,) tells where cell 0 of each axis sits in the padded p."""
-    nx = n[0]
-    x0, z0, y0 = halo[0], z + halo[2], y + halo[1]
-    out[:, :] = 0.0
-    # One call of _first for the gradient and the crosses: k = 0 is the row itself, the others are
-    # the rows that an outer fourth-order difference along b weighs.
-    for a in range(3):
-        for b in range(a, 3):
-            if halo[a] == 0 or halo[b] == 0:
-                continue
-            for k in range(-2, 3):
-                if (k == 0) != (a == b):
-                    continue
-                scale = 1.0 / h[a]
-                if k != 0:
-                    scale *= (1.0, -8.0, 0.0, 8.0, -1.0)[k + 2] / (12.0 * h[b])
-                _first(
-                    p, z0 + k * (b == 2), y0 + k * (b == 1), x0, a == 2, a == 1, a == 0, scale, nx,
-                    out[a if a == b else 5 + a + b],
-                )  # fmt: skip
-        if halo[a] == 0:
-            continue
-        sx, sy, sz = int(a == 0), int(a == 1), int(a == 2)
-        _second(p, z0, y0, x0, sz, sy, sx, 1.0 / (h[a] * h[a]), nx, out[3 + a], out[9])
-
-
 @njit(cache=True, nogil=True)
 def linearise(
     first, last, p, halo, log_P, log_Q, weight, box, H, g, constant, epsilon, law, delta, near,
@@ -212,7 +156,7 @@ def linearise(
     for index in range(first, last):
         z, y = index // ny, index % ny
         entries, F, R = coefficients[:, z, y], rhs[z, y], log_R[z, y]
-        _row(p, z, y, halo, n, h, row)
+        differences(p, z, y, halo, n, h, row)
         moved, cost, information, clamped, total = 0.0, 0.0, 0.0, 0.0, 0.0
         for x in range(nx):
             j = x % BLOCK
@@ -270,11 +214,11 @@ def linearise(
                 entries[2 * d + 2, x] = t * ixz
                 entries[2 * d + 3, x] = t * iyz
             entries[2 * d, x] = theta * slope / epsilon + far * rest
-            mass = np.exp(min(R[x], 600.0))
+            mass = np.exp(min(R[x], ABOVE))
             moved += mass
             cost += mass * (dx * dx + dy * dy + dz * dz)
             information += mass * (R[x] - log_Q[z, y, x])
-            wanted = np.exp(min(gibbs if kind == KL else min(gibbs, log_R[z, y, x]), 600.0))
+            wanted = np.exp(min(gibbs if kind == KL else min(gibbs, log_R[z, y, x]), ABOVE))
             total += wanted
             if below > 0:
                 clamped += wanted

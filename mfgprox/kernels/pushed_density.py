@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mfgprox.kernels.quintic import BLOCK, block_sum, block_weights
+from mfgprox.kernels.quintic_blocks import BLOCK, block_sum, block_weights
 
 HALO = 4
 FIRST = np.array([3.0, -32.0, 168.0, -672.0, 0.0, 672.0, -168.0, 32.0, -3.0]) / 840.0

@@ -9,13 +9,8 @@ from mfgprox.density import Gaussian, Mixture
 from mfgprox.grid import Grid
 from mfgprox.kernels.conjugate import conjugate
 from mfgprox.kernels.determinant import log_determinant
-from mfgprox.kernels.quintic import (
-    block_curvatures,
-    block_jet,
-    block_sum,
-    block_weights,
-    jet,
-)
+from mfgprox.kernels.quintic import jet
+from mfgprox.kernels.quintic_blocks import block_curvatures, block_jet, block_sum, block_weights
 from mfgprox.kernels.spline_fit import spline_coefficients
 from mfgprox.problem import Problem
 from mfgprox.solvers.newton_level import Level, Potential
