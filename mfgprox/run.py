@@ -87,7 +87,7 @@ def dry_run(case: Case, output: Path) -> str:
     from mfgprox.case import estimate_memory
     from mfgprox.estimate import estimate_seconds
 
-    case.problem()
+    problem = case.problem()
     table = case.settings_table()
     width = max(len(key) for key, _, _ in table)
     settings = [
@@ -97,7 +97,7 @@ def dry_run(case: Case, output: Path) -> str:
     return "\n".join(
         [
             *settings,
-            f"memory: about {estimate_memory(case) / 2**20:.0f} MiB",
+            f"memory: about {estimate_memory(case, problem) / 2**20:.0f} MiB",
             f"time: about {estimate_seconds(case):.0f} s once the kernels are compiled",
             f"would write {output}",
         ]

@@ -40,6 +40,7 @@ def run_flow(
     case = changed_case(name, overrides)
     output = output or default_output(case, "_flow.h5")
     require_writable(output)
+    _require_memory(case, steps)
     problem = case.problem()
     announce_compilation(quiet)
     where = checkpoint.path_for(output)
@@ -70,6 +71,18 @@ def run_flow(
         say(f"a step {flow.status.value}; the flow in {output} is marked as not converged")
         return Exit.NOT_CONVERGED
     return Exit.OK
+
+
+def _require_memory(case: Case, steps: int) -> None:
+    """Raises BadInput, with both numbers, where there is not enough for the levels of the flow."""
+    from mfgprox.case import memory
+
+    need, free = memory.estimate_flow(case.settings, steps), memory.free()
+    if free is not None and need > free:
+        raise BadInput(
+            f"--steps = {steps}: as many levels of this grid need about {memory.in_words(need)} of "
+            f"memory, {memory.in_words(free)} are free; take fewer steps or cells"
+        )
 
 
 class _Kept:

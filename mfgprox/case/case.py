@@ -164,9 +164,15 @@ def _lists(value: Any) -> Any:
     return [_lists(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def estimate_memory(case: Case) -> int:
-    """Bytes that solving the case will need, estimated generously."""
-    return memory.estimate(case.settings)
+def estimate_memory(case: Case, problem: Problem | None = None) -> int:
+    """Bytes that solving the case will need.
+
+    problem: that of the case, once it has been made: without it, a P from a file is taken to have
+    mass everywhere, and the estimate may be half as much again.
+    """
+    if problem is None:
+        return memory.estimate(case.settings)
+    return memory.estimate(case.settings, memory.share(problem.P))
 
 
 def parse_case(

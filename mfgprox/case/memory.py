@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mfgprox.case.free_memory import free
-from mfgprox.case.memory_bounds import coupling, plan
+from mfgprox.case.memory_bounds import carried, coupling, plan, share
 from mfgprox.case.schema import CaseSettings
 
-__all__ = ["estimate", "free", "in_words", "method_of", "time_levels"]
+__all__ = ["estimate", "estimate_flow", "free", "in_words", "method_of", "share", "time_levels"]
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,16 @@ WRITTEN = 1.7
 """Arrays of a written level, of each array that is written: a copy, and what it is packed to."""
 STATIC = ("newton", "semi-discrete", "back-and-forth")
 """Methods that find the optimum without the path to it."""
+FLOW_LEVEL = 9.5
+"""Arrays of a level of a flow: density and potential, in the list, the stack and the file."""
 BASE = 225 * 2**20
 """Interpreter, libraries and compiled kernels. While they are compiled, it is 180 MiB more."""
 
 
-def estimate(settings: CaseSettings) -> int:
+def estimate(settings: CaseSettings, carrying: float | None = None) -> int:
     """Bytes that the whole process will need, within a fifth where arrays outweigh the rest.
+
+    carrying: the share of the cells that carries mass of P, if known better than from settings.
 
     For fictitious-play at most that: its time levels are those that mass would need which moves by
     the diameter of the box.
@@ -61,14 +65,28 @@ def estimate(settings: CaseSettings) -> int:
     levels = time_levels(settings)
     found = ARRAYS[method].bytes_for(cells, levels, dimension)
     held = int(8 * cells * ARRAYS[method].space[dimension - 1])
-    further = _bounds_and_path(settings, method, cells, dimension)
+    carrying = carried(settings) if carrying is None else carrying
+    further = _bounds_and_path(settings, method, carrying)
     return BASE + found + max(further - held, 0) + _written(settings, cells, levels, dimension)
 
 
-def _bounds_and_path(settings: CaseSettings, method: str, cells: int, dimension: int) -> int:
+def estimate_flow(settings: CaseSettings, steps: int) -> int:
+    """Bytes that a flow of so many steps will need: those of a solve without path, and its levels.
+
+    Fitted to flows by newton in the plane (`tests/reliability/memory_runs.py`).
+    """
+    output = settings.output.model_copy(update={"path": False})
+    levels = int(8 * math.prod(settings.grid.cells) * FLOW_LEVEL * (max(steps, 0) + 1))
+    return estimate(settings.model_copy(update={"output": output})) + levels
+
+
+def _bounds_and_path(settings: CaseSettings, method: str, carrying: float) -> int:
     """Bytes that the bounds or the path hold where they hold most, those in time apart."""
-    if settings.f_divergence.lipschitz is not None or settings.transport is not None:
+    cells, dimension = math.prod(settings.grid.cells), len(settings.grid.cells)
+    if settings.transport is not None:
         return 0
+    if settings.f_divergence.lipschitz is not None:
+        return int(8 * coupling(settings, carrying)) if settings.output.path else 0
     lattice = method in ("primal-dual", "fictitious-play")
     smooth = _smooth(settings.P) and _smooth(settings.Q) and settings.p == 2.0
     if dimension == 1 or (smooth and (method == "back-and-forth" or (lattice and dimension == 2))):
@@ -80,7 +98,7 @@ def _bounds_and_path(settings: CaseSettings, method: str, cells: int, dimension:
         each = BOUND_NODES.get((dimension, parts), 0.0)
         return int(8 * cells * (BESIDE + each * parts**dimension))
     path = settings.output.path and not lattice
-    return int(8 * max(plan(settings), coupling(settings) if path else 0.0))
+    return int(8 * max(plan(settings, carrying), coupling(settings, carrying) if path else 0.0))
 
 
 def _closes(settings: CaseSettings) -> bool:

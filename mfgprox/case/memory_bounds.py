@@ -7,9 +7,12 @@ particles go from cell to cell by such a plan (`mfgprox.dynamic.coupling`).
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mfgprox.case.schema import CaseSettings
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WINDOWS = {1: 2 * 25, 2: 2 * 121, 3: 2 * 125}
 """Weights of a part, of the two plans that are tried."""
@@ -21,25 +24,30 @@ COUPLING = 930
 NEGLIGIBLE = 1e-9
 
 
-def plan(settings: CaseSettings) -> float:
-    """Numbers that the plans hold in all, and what is there beside them."""
+def plan(settings: CaseSettings, share: float) -> float:
+    """Numbers that the plans hold in all, and what is there beside them; share: see `carried`."""
     cells, dimension = math.prod(settings.grid.cells), len(settings.grid.cells)
-    carrying = max(1.0, carried(settings) * cells)
+    carrying = max(1.0, share * cells)
     parts = int((PARTS_IN_ALL[dimension] / carrying) ** (1.0 / dimension))
     parts = max(1, min(parts, MOST_PARTS))
     return carrying * parts**dimension * WINDOWS[dimension] + BESIDE * cells
 
 
-def coupling(settings: CaseSettings) -> float:
+def coupling(settings: CaseSettings, share: float) -> float:
     """Numbers held while particles are made from a plan: in the plane, where most are."""
     if len(settings.grid.cells) != 2:
         return 0.0
-    return COUPLING * carried(settings) * math.prod(settings.grid.cells)
+    return COUPLING * share * math.prod(settings.grid.cells)
 
 
 def carried(settings: CaseSettings) -> float:
-    """The share of the cells that carries mass of P worth counting."""
+    """The share of the cells that carries mass of P worth counting; all, where a file tells."""
     return _share(settings.P, settings)
+
+
+def share(P: np.ndarray) -> float:
+    """The same of the density itself."""
+    return float((NEGLIGIBLE * P.mean() < P).mean())
 
 
 def _share(density: Any, settings: CaseSettings) -> float:

@@ -8,12 +8,14 @@ import gc
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import thousand
 from edge_problems import LINE, PLANE, SOLVERS, problem
 from memory_runs import ALLOWED, RUNS, estimated, measured
 from shell import invoke
 
+from mfgprox.case import estimate_memory, parse_case
 from mfgprox.exits import Exit
 from mfgprox.solvers import solve
 from mfgprox.tolerance import Tolerance
@@ -53,6 +55,30 @@ def test_more_than_is_free_is_refused_with_the_estimate(cells):
         assert answer.exit_code == Exit.BAD_INPUT
         assert "iB" in answer.stderr
         assert len(answer.stderr.splitlines()) == 1, answer.stderr
+
+
+def test_more_levels_of_a_flow_than_there_is_memory_for():
+    answer = invoke("flow", "gaussian_1d", "--steps", "100000000")
+    assert answer.exit_code == Exit.BAD_INPUT
+    assert answer.stderr.startswith("mfgprox: --steps = 100000000: as many levels")
+    assert "TiB of memory" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_picture_that_is_mostly_empty_needs_less_than_a_full_one(tmp_path):
+    """Known once the problem is made: before, mass everywhere is allowed for."""
+    full = np.full((64, 64), 1.0)
+    np.save(tmp_path / "full.npy", full)
+    np.save(tmp_path / "few.npy", np.where(np.arange(64) < 8, full, 0.0))
+    text = (
+        "epsilon = 2.0\np = 2.0\n[P]\nkind = 'array'\nfile = '{}.npy'\n"
+        "[Q]\nkind = 'uniform'\nlower = [0, 0]\nupper = [1, 1]\n"
+        "[grid]\nlower = [0, 0]\nupper = [1, 1]\ncells = [64, 64]\n"
+    )
+    few, whole = (parse_case(text.format(name), tmp_path) for name in ("few", "full"))
+    assert estimate_memory(few) == estimate_memory(whole)
+    assert estimate_memory(whole, whole.problem()) == estimate_memory(whole)
+    assert estimate_memory(few, few.problem()) < estimate_memory(few) - 10 * MIB
 
 
 def test_estimates_follow_what_is_written_and_what_bounds_need():
