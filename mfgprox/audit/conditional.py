@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mfgprox.audit.lattice import Lattice
-from mfgprox.audit.static import Static, errors_of, transforms
+from mfgprox.audit.static import Static, summed, transforms
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,12 @@ def evaluate(lattice: Lattice, psi: np.ndarray, moving: Sequence[int]) -> Static
             P=lattice.P[where],
             Q=lattice.Q[where],
         )
-        exact, estimated, proven, full[where] = transforms(own, full[where])
-        for out, values in zip(found, (exact, estimated, proven), strict=True):
-            out[where] = values
-    exact, estimated, proven = found
+        *values, full[where] = transforms(own, full[where])
+        for out, value in zip(found, values, strict=True):
+            out[where] = value
     known = np.where(np.isfinite(full), full, -np.inf)
-    term = lattice.divergence.dual_term(known, lattice.Q, lattice.epsilon, lattice.volume)
-    lower = lattice.mean(estimated) - term
-    return Static(
-        lattice.mean(exact) - term,
-        lower,
-        lattice.mean(proven) - term,
-        errors_of(lattice, estimated, known, other.moving) + 1e-13 * (abs(lower) + abs(term)),
-        sum(lattice.mean(np.abs(d)) for d in _second_differences(estimated, other)) / 24.0,
-    )
+    within_cells = sum(lattice.mean(np.abs(d)) for d in _second_differences(found[1], other)) / 24.0
+    return summed(lattice, found, known, within_cells, other.moving)
 
 
 def _second_differences(values: np.ndarray, other: Other) -> list[np.ndarray]:

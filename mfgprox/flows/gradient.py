@@ -58,17 +58,7 @@ def gradient_flow(
         _advance(problem, at, step, lambda here: solved(here, solver, options), keep)
         if callback is not None:
             callback(at.done, steps, at.energy[-1])
-    return Flow(
-        "gradient",
-        problem,
-        at.solver,
-        time / steps * np.arange(steps + 1),
-        np.stack(at.rho),
-        np.stack(at.U),
-        np.array(at.energy),
-        np.array(at.gap),
-        tuple(at.statuses),
-    )
+    return at.flow(problem, time / steps)
 
 
 def _advance(

@@ -9,8 +9,9 @@ import numpy as np
 
 from mfgprox.density import ArrayDensity, Density
 from mfgprox.flows.density import LogDensity, values
-from mfgprox.flows.flow import FlowError
+from mfgprox.flows.flow import Flow, FlowError
 from mfgprox.grid import Grid
+from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.tolerance import Status
 
@@ -56,9 +57,19 @@ class Reached:
         self.values = None if smooth else self.rho[-1]
 
     def note(self, solution: Solution) -> None:
+        """How a solve ended."""
         self.solver = solution.solver
         self.gap.append(float(solution.gap))
         self.statuses.append(solution.status)
+
+    def flow(self, problem: Problem, length: float) -> Flow:
+        """The flow of a problem, once it is done, in steps of this length."""
+        times = length * np.arange(self.steps + 1)
+        rho, U, energy, gap = np.stack(self.rho), np.stack(self.U), self.energy, self.gap
+        return Flow(
+            self.kind, problem, self.solver, times, rho, U, np.array(energy), np.array(gap),
+            tuple(self.statuses),
+        )  # fmt: skip
 
 
 Keep = Callable[[Reached], None]

@@ -59,17 +59,7 @@ def jko(
             keep(at)
         if callback is not None:
             callback(at.done, steps, at.energy[-1])
-    return Flow(
-        "jko",
-        first,
-        at.solver,
-        tau * np.arange(steps + 1),
-        np.stack(at.rho),
-        np.stack(at.U),
-        np.array(at.energy),
-        np.array(at.gap),
-        tuple(at.statuses),
-    )
+    return at.flow(first, tau)
 
 
 def _variation(problem: Problem, P: np.ndarray) -> np.ndarray:
