@@ -12,8 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mfgprox.grid import Grid
 from mfgprox.solvers.fictitious_grids import coarsening, resample
 from mfgprox.solvers.fictitious_level import Response
+
+LEAST = 1e-8
+"""Density relative to the largest below which the sweeps hold noise."""
 
 
 def written_potential(response: Response) -> np.ndarray:
@@ -32,6 +36,9 @@ def written_potential(response: Response) -> np.ndarray:
             others = nodes[nodes != k]
             out[j] += np.prod((t * steps - others) / (k - others)) * U[k]
     return out
+
+
+Parts = list[np.ndarray]
 
 
 def weights(responses: list[Response]) -> list[float]:
@@ -54,8 +61,13 @@ class Extrapolated:
     grids: int
 
 
-def extrapolate(responses: list[Response], potentials: list[np.ndarray]) -> Extrapolated:
-    """From the responses, finest first, and their potentials on the finest grid."""
+def extrapolate(responses: list[Response], potentials: Parts, pushed: Parts) -> Extrapolated:
+    """From the responses, finest first, and from their potentials and what they push, (K + 1,
+    *shape) and (*shape), on the finest grid.
+
+    R is the Gibbs density of U_1. Where f'(∞) is finite that has a pole, next to which the least
+    change of U_1 makes any of R; there R is extrapolated itself.
+    """
     finest, shares = responses[0], weights(responses)
     U = np.zeros_like(potentials[0])
     for share, potential in zip(shares, potentials, strict=False):
@@ -66,11 +78,35 @@ def extrapolate(responses: list[Response], potentials: list[np.ndarray]) -> Extr
     )
     U -= log_term
     value = problem.grid.integrate(problem.P * U[0])
+    if pushed:
+        R = _extrapolated(shares, pushed, R, problem.grid)
+        # A cell at the pole makes the second term of the dual value large, never small.
+        dual = sum(w * r.dual for w, r in zip(shares, responses, strict=True))
+        U += max(dual - value, 0.0)
+        value = max(dual, value)
     return Extrapolated(U, R, value, len(responses))
 
 
 def candidates(responses: list[Response]) -> list[Extrapolated]:
     """From one grid, from two, …, up to all of the responses, finest first."""
     grid = responses[0].level.problem.grid
-    potentials = [resample(written_potential(r), r.level.problem.grid, grid) for r in responses]
-    return [extrapolate(responses[: k + 1], potentials) for k in range(len(responses))]
+    own = [r.level.problem.grid for r in responses]
+    potentials = [
+        resample(written_potential(r), g, grid) for r, g in zip(responses, own, strict=True)
+    ]
+    pushed: Parts = []
+    if np.isfinite(responses[0].level.problem.divergence.recession):
+        pushed = [
+            resample(r.pushed.reshape(g.shape), g, grid)
+            for r, g in zip(responses, own, strict=True)
+        ]
+    return [extrapolate(responses[: k + 1], potentials, pushed) for k in range(len(responses))]
+
+
+def _extrapolated(shares: list[float], pushed: Parts, gibbs: np.ndarray, grid: Grid) -> np.ndarray:
+    """R of mass one, at least half of that of the finest grid, and what is asked for where there
+    is next to none of it: powers of Q/R may cost anything there."""
+    R = np.sum([w * r for w, r in zip(shares, pushed, strict=False)], axis=0)
+    R = np.maximum(R, 0.5 * pushed[0])
+    R = np.maximum(R, np.minimum(gibbs, LEAST * R.max()))
+    return R / grid.integrate(R)

@@ -47,7 +47,7 @@ def upper(d: Discretisation, rho: np.ndarray, flux: np.ndarray, u: np.ndarray) -
     for tolerance in CONTINUITY:
         rho = _lifted(d, rho)
         _conserve(d, rho, flux, tolerance)
-    return measured(d, *_mixed(d, rho, flux), u)
+    return measured(d, *mixed(d, rho, flux), u)
 
 
 def measured(d: Discretisation, rho: np.ndarray, flux: np.ndarray, u: np.ndarray) -> Upper:
@@ -104,7 +104,7 @@ def _conserve(d: Discretisation, rho: np.ndarray, flux: np.ndarray, tolerance: f
     rho[-1, ~d.allowed] = 0.0
 
 
-def _mixed(d: Discretisation, rho: np.ndarray, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mixed(d: Discretisation, rho: np.ndarray, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The convex combination with the spreading pair that takes the least of it for rho >= 0."""
     if rho.min() >= 0.0:
         return rho, flux

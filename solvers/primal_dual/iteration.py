@@ -53,10 +53,12 @@ def metric(d: Discretisation, rho: np.ndarray, floor: float) -> np.ndarray:
     return weight
 
 
-def poisson_of(d: Discretisation, weight: np.ndarray) -> Poisson:
-    """D W D^T."""
+def poisson_of(d: Discretisation, weight: np.ndarray, fixed: bool = False) -> Poisson:
+    """D W D^T. fixed: the density at time 1 is given, as that at time 0 is."""
     time = weight * float(d.slabs) ** 2
     time[0] = 0.0
+    if fixed:
+        time[-1] = 0.0
     lengths = tuple(int(n) for n in d.counts)
     spacing = tuple(1.0 / float(i) for i in d.inverse)
     return Poisson(lengths, spacing, time, d.conductances(weight))  # type: ignore[arg-type]

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfgprox.divergence.gibbs import placed
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.primal_dual.chain import ENVELOPE
 from mfgprox.solvers.primal_dual.discretisation import Discretisation
-from mfgprox.solvers.primal_dual.interpolation import in_space
-from mfgprox.solvers.primal_dual.state import State, discrete_value
+from mfgprox.solvers.primal_dual.minimiser import minimiser
+from mfgprox.solvers.primal_dual.state import State, discrete_value, refinement, regular
 from mfgprox.tolerance import Status
 
 STATEMENT = (
@@ -22,8 +21,6 @@ STATEMENT = (
     f"against {ENVELOPE[0]:g} times the density found plus {ENVELOPE[1]:g} of its maximum, a bound "
     "only for densities below that envelope"
 )
-
-ORDER_WINDOW = 0.5
 
 
 @dataclass(frozen=True)
@@ -43,9 +40,10 @@ def assemble(d: Discretisation, state: State, outcome: Outcome) -> Solution:
     problem, grid = d.problem, d.problem.grid
     U = (lower.U * d.unit).reshape(-1, *grid.shape)
     rho = _normalised(upper.rho, grid.cell_volume).reshape(-1, *grid.shape)
-    R = placed(_minimiser(d, state), rho[-1], problem.log_Q)
+    R, note = minimiser(d, state)
+    R = R.reshape(grid.shape)
     value, error = _estimate(d, state)
-    notes = list(state.notes)
+    notes = [*state.notes, *([note] if note else [])]
     if state.start is not None:
         notes.append(state.start.origin.confirmation(problem.epsilon, value, error))
     if not outcome.status.converged:
@@ -102,7 +100,7 @@ def _estimate(d: Discretisation, state: State) -> tuple[float, float]:
     gap = abs(state.upper.value - state.lower.value)
     if not state.values:  # one grid tells nothing of its discretisation error
         return fine * d.unit, math.inf
-    changes, shrink = np.abs(np.diff([*state.values, fine])), _refinement(state) ** 2
+    changes, shrink = np.abs(np.diff([*state.values, fine])), refinement(state) ** 2
     # From a start the coarse grids are not solved well enough to tell an order.
     if state.start is None and _second_order(state):
         error = changes[-1] / (shrink - 1.0)
@@ -118,52 +116,7 @@ def _second_order(state: State) -> bool:
         return False
     before = state.values[-1] - state.values[-2]
     after = discrete_value(state.upper, state.lower) - state.values[-1]
-    return before * after > 0.0 and _regular(before, after, state)
-
-
-def _regular(before: float, after: float, state: State) -> bool:
-    """Whether two differences in a row shrink as errors of order 2 ± ORDER_WINDOW do.
-
-    Coarse grids that do not resolve P or Q would make an extrapolation worse than none.
-    """
-    order = math.log(before / after) / math.log(_refinement(state))
-    return abs(order - 2.0) <= ORDER_WINDOW
-
-
-def _minimiser(d: Discretisation, state: State) -> np.ndarray:
-    """Gibbs density of U_1, which is extrapolated if the R of the last three grids allow it.
-
-    The correction is at most epsilon: where there is little mass the potentials say little.
-    """
-    assert state.lower is not None
-    problem, grid = d.problem, d.problem.grid
-
-    def gibbs(U: np.ndarray) -> np.ndarray:
-        return problem.divergence.gibbs(U, problem.log_Q, problem.epsilon, grid.cell_volume)[0]
-
-    fine = (state.lower.U[-1] * d.unit).reshape(grid.shape)
-    if len(state.terminals) < 2 or not problem.smooth or state.start is not None:
-        return gibbs(fine)
-    levels = zip(state.terminals[-2:], state.cells[-3:-1], strict=True)
-    coarser, coarse = (_on_finest(d, values, cells) for values, cells in levels)
-    before = grid.integrate(np.abs(gibbs(coarse) - gibbs(coarser)))
-    after = grid.integrate(np.abs(gibbs(fine) - gibbs(coarse)))
-    if not (after > 0.0 and before > 0.0 and _regular(before, after, state)):
-        return gibbs(fine)
-    change = (fine - coarse) / (_refinement(state) ** 2 - 1.0)
-    return gibbs(fine + np.clip(change, -problem.epsilon, problem.epsilon))
-
-
-def _on_finest(d: Discretisation, values: np.ndarray, cells: tuple[int, ...]) -> np.ndarray:
-    grid = d.problem.grid
-    coarse = grid.with_cells(cells)
-    return in_space(values.reshape(1, *coarse.shape), coarse, grid)[0] * d.unit
-
-
-def _refinement(state: State) -> float:
-    """How much finer the last grid is than the one before."""
-    pairs = zip(*state.cells[-2:], strict=True)
-    return float(np.mean([fine / coarse for coarse, fine in pairs if fine > coarse]))
+    return before * after > 0.0 and regular(before, after, state)
 
 
 def _normalised(rho: np.ndarray, volume: float) -> np.ndarray:

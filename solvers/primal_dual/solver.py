@@ -104,6 +104,7 @@ class PrimalDual:
         done = state.steps >= self._wanted(d, state, cold)
         if self._due(d, state) if state.last else done:
             primal, dual = certify(d, state, self.steps, self._interval(state.steps))
+            state.allowed = tolerance.atol + tolerance.rtol * abs(dual)
         stalled = state.last and state.idle >= PATIENCE
         if done and not state.last and judge.goes_on(problem, state, self.steps, tolerance):
             refine(problem, state, self.steps)

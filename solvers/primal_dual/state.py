@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +23,7 @@ COARSEST_CELLS = 24
 """No axis of the coarsest grid has more cells."""
 FEWEST_STEPS = 4
 """Time steps below which time is not coarsened."""
+ORDER_WINDOW = 0.5
 
 
 @dataclass
@@ -31,7 +33,8 @@ class State:
     upper, lower: the best certificates on this grid; values: estimates of the discrete
     values of the grids before; terminals: their terminal potentials (N,); idle: steps since one
     improved. start: where the grids begin that are not reached from a coarser one; trusted: it is
-    known to be near the optimum on the last grid.
+    known to be near the optimum on the last grid. allowed: the gap that the tolerance allows, in
+    the problem's units.
     """
 
     cells: list[tuple[int, ...]]
@@ -47,6 +50,7 @@ class State:
     idle: int = 0
     start: Start | None = None
     trusted: bool = False
+    allowed: float = 0.0
     notes: list[str] = field(default_factory=list)
     discretisation: Discretisation | None = field(default=None, metadata=TRANSIENT)
 
@@ -123,6 +127,21 @@ def discrete_value(upper: Upper, lower: Lower) -> float:
     """Estimate of the discrete optimum, between the Lagrangian of the chain and the pair, which is
     never below it."""
     return 0.5 * (upper.value + min(lower.value + lower.charge, upper.value))
+
+
+def refinement(state: State) -> float:
+    """How much finer the last grid is than the one before."""
+    pairs = zip(*state.cells[-2:], strict=True)
+    return float(np.mean([fine / coarse for coarse, fine in pairs if fine > coarse]))
+
+
+def regular(before: float, after: float, state: State) -> bool:
+    """Whether two differences in a row shrink as errors of order 2 ± ORDER_WINDOW do.
+
+    Coarse grids that do not resolve P or Q would make an extrapolation worse than none.
+    """
+    order = math.log(before / after) / math.log(refinement(state))
+    return abs(order - 2.0) <= ORDER_WINDOW
 
 
 def nested(grid: Grid) -> list[Grid]:
