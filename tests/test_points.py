@@ -16,6 +16,19 @@ def clouds(n, m, seed=0):
     return rng.normal(size=(n, 2)), 0.5 * rng.normal(size=(m, 2)) + [1.0, -0.5]
 
 
+def least(value, a, b):
+    """The least value of a plan, flat, whose first marginal is a, by SciPy from that of a and b."""
+    rows = [
+        {"type": "eq", "fun": lambda v, i=i: v.reshape(len(a), -1)[i].sum() - a[i]}
+        for i in range(len(a))
+    ]
+    found = minimize(
+        value, np.outer(a, b).ravel(), method="SLSQP", bounds=[(0.0, 1.0)] * (len(a) * len(b)),
+        constraints=rows, options={"ftol": 1e-13, "maxiter": 2000},
+    )  # fmt: skip
+    return found.fun
+
+
 @pytest.mark.parametrize(
     ("p", "cost"), [(2.0, "euclidean"), (1.5, "euclidean"), (3.0, "separable")]
 )
@@ -29,18 +42,11 @@ def test_a_general_convex_solver_agrees(p, cost, epsilon):
         r = flat.reshape(C.shape).sum(axis=0)
         return flat @ C.ravel() + epsilon * np.sum(r * np.log(np.maximum(r, 1e-300) / b))
 
-    rows = [
-        {"type": "eq", "fun": lambda v, i=i: v.reshape(C.shape)[i].sum() - a[i]} for i in range(4)
-    ]
-    start = np.outer(a, b).ravel()
-    peer = minimize(
-        value, start, method="SLSQP", bounds=[(0.0, 1.0)] * 20, constraints=rows,
-        options={"ftol": 1e-13, "maxiter": 2000},
-    )  # fmt: skip
+    peer = least(value, a, b)
     assert found.converged and -1e-15 <= found.gap <= 1e-6 * found.lower
     # SLSQP differentiates numerically, which leaves about 1e-6.
-    assert found.lower - 1e-9 <= peer.fun + 1e-9
-    assert abs(found.upper - peer.fun) <= 5e-6 * abs(peer.fun)
+    assert found.lower - 1e-9 <= peer + 1e-9
+    assert abs(found.upper - peer) <= 5e-6 * abs(peer)
 
 
 def test_plan_is_feasible_and_the_weights_are_those_of_psi():
@@ -82,18 +88,11 @@ def test_every_f_against_a_general_solver(f):
         r = np.maximum(flat.reshape(C.shape).sum(axis=0), 1e-14)
         return flat @ C.ravel() + float(b @ divergence.f(r / b))
 
-    rows = [
-        {"type": "eq", "fun": lambda v, i=i: v.reshape(C.shape)[i].sum() - a[i]} for i in range(4)
-    ]
-    start = np.outer(a, b).ravel()
-    peer = minimize(
-        value, start, method="SLSQP", bounds=[(0.0, 1.0)] * 20, constraints=rows,
-        options={"ftol": 1e-13, "maxiter": 2000},
-    )  # fmt: skip
+    peer = least(value, a, b)
     assert found.converged and found.gap <= 1e-6 * found.lower
-    assert found.lower <= peer.fun + 1e-9
+    assert found.lower <= peer + 1e-9
     # SLSQP differentiates numerically, which leaves about 1e-6.
-    assert abs(found.upper - peer.fun) <= 5e-6 * abs(peer.fun)
+    assert abs(found.upper - peer) <= 5e-6 * abs(peer)
 
 
 @pytest.mark.parametrize("epsilon", [1e-3, 1.0, 1e3])

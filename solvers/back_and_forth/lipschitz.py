@@ -16,12 +16,10 @@ from mfgprox.divergence import Lipschitz
 from mfgprox.lipschitz_bounds import upper_bound
 from mfgprox.problem import Problem
 from mfgprox.solution import Certificate, Solution
+from mfgprox.solvers.back_and_forth.ending import Ending
 from mfgprox.solvers.back_and_forth.lattice import Lattice
 from mfgprox.solvers.back_and_forth.plan import Plan
-from mfgprox.solvers.back_and_forth.result import closing_notes
-from mfgprox.solvers.back_and_forth.state import BackAndForthState
 from mfgprox.solvers.iterate import Unsuitable
-from mfgprox.tolerance import Status
 
 WITHOUT_BLUR = (
     "of the lattice problem between atoms of P and S at the cell centres, at the cost of going "
@@ -49,15 +47,7 @@ def require(problem: Problem) -> None:
         )
 
 
-def regularised(
-    lattice: Lattice,
-    plan: Plan,
-    state: BackAndForthState,
-    finished: bool,
-    status: Status,
-    iterations: int,
-    history: dict[str, np.ndarray],
-) -> Solution:
+def regularised(lattice: Lattice, plan: Plan, ending: Ending) -> Solution:
     """The solution that a potential on the problem's own grid stands for, at times 0 and 1."""
     problem, grid = lattice.problem, lattice.problem.grid
     assert lattice.capped is not None
@@ -66,7 +56,8 @@ def regularised(
     sharp = plan.cost + lattice.epsilon * lattice.information(S), plan.sharp_dual(lattice)
     blurred = plan.certificate(lattice)
     tight = sharp[0] - sharp[1] <= blurred[0] - blurred[1]
-    warm = Plan.of(lattice, *state.warmest) if state.warmest else plan
+    warmest = ending.state.warmest
+    warm = Plan.of(lattice, *warmest) if warmest else plan
     R, transport, cost = by_way_of(lattice, warm)[0], *by_way_of(lattice, plan)[1:]
     if grid.dimension == 1:
         ordered = in_order(lattice, plan.R)
@@ -80,27 +71,19 @@ def regularised(
     )
     U_0 = plan.phi.reshape(grid.shape) - gibbs
     value = 0.5 * (sharp[0] + sharp[1])
-    return Solution(
-        problem=problem,
-        solver="back-and-forth",
-        status=status,
-        iterations=iterations,
-        rho=np.stack([problem.P, R]),
-        U=np.stack([U_0, U_1.reshape(grid.shape) - gibbs]),
-        R=R,
-        momentum=(),
+    return ending.solution(
+        problem,
+        (U_0, U_1.reshape(grid.shape) - gibbs),
+        R,
         certificate=Certificate(
             *(sharp if tight else blurred),
             upper_bound=upper_bound(problem, cost, S / grid.cell_volume, U_0),
             statement=WITHOUT_BLUR if tight or blurred[1] != plan.dual else WITH_BLUR,
         ),
         divergence=max(value, 0.0),
-        divergence_error=0.5 * abs(sharp[0] - sharp[1]) if finished else np.inf,
+        divergence_error=0.5 * abs(sharp[0] - sharp[1]) if ending.finished else np.inf,
         transport_cost=transport,
         information_divergence=max(value - transport, 0.0) / problem.epsilon,
-        history=history,
-        notes=(*state.notes, *closing_notes(state, status, finished)),
-        written_times=np.array([0.0, 1.0]),
     )
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-import numpy as np
-
 from mfgprox.divergence.gibbs import placed
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.back_and_forth.continuous import continuous
+from mfgprox.solvers.back_and_forth.ending import Ending
 from mfgprox.solvers.back_and_forth.lattice import Lattice
 from mfgprox.solvers.back_and_forth.plan import Plan
 from mfgprox.solvers.back_and_forth.state import BackAndForthState
-from mfgprox.tolerance import Status
 
 STATEMENT = (
     "of the lattice problem between atoms at the cell centres in which the image of every atom is "
@@ -28,50 +26,34 @@ ORDER, SMOOTH = 4.0, 16.0
 """Halving the cells divides the error of a value by this: atoms, blur, edges; a smooth spline."""
 
 
-def solution(
-    lattice: Lattice,
-    plan: Plan,
-    state: BackAndForthState,
-    finished: bool,
-    status: Status,
-    iterations: int,
-    history: dict[str, np.ndarray],
-) -> Solution:
+def solution(lattice: Lattice, plan: Plan, ending: Ending) -> Solution:
     """The solution that a potential on the problem's own grid stands for, at times 0 and 1.
 
     U_1 = -psi where Q has mass and the envelope of psi elsewhere, with the constant that makes
     D = E_P[U_0]; R is the Gibbs density of U_1, zero where Q is (with f'(∞) = ∞).
     """
-    problem, grid = lattice.problem, lattice.problem.grid
+    problem, grid, state = lattice.problem, lattice.problem.grid, ending.state
     R = plan.R
     if lattice.shared:
         R = placed(R, plan.delivered, lattice.log_Q)
     R = R.reshape(grid.shape) / grid.cell_volume
     here = continuous(lattice, plan)
     if problem.p == 2.0:
-        value, error = _lattice_value(plan, state, here.value, finished)
+        value, error = _lattice_value(plan, state, here.value, ending.finished)
     else:
-        value, error = _value(plan, state, here.value, finished, lattice.held.all())
+        value, error = _value(plan, state, here.value, ending.finished, lattice.held.all())
     information = problem.divergence.between(R, problem.log_Q, grid.cell_volume)
     primal, dual = plan.certificate(lattice)
     sharp = dual != plan.dual
-    return Solution(
-        problem=problem,
-        solver="back-and-forth",
-        status=status,
-        iterations=iterations,
-        rho=np.stack([problem.P, R]),
-        U=np.stack([here.conjugate, -here.psi.reshape(grid.shape)]),
-        R=R,
-        momentum=(),
+    return ending.solution(
+        problem,
+        (here.conjugate, -here.psi.reshape(grid.shape)),
+        R,
         certificate=Certificate(primal, dual, statement=SHARP if sharp else STATEMENT),
         divergence=float(max(value, 0.0)),
         divergence_error=error,
         transport_cost=max(value - problem.epsilon * information, 0.0),
         information_divergence=information,
-        history=history,
-        notes=(*state.notes, *closing_notes(state, status, finished)),
-        written_times=np.array([0.0, 1.0]),
     )
 
 
@@ -118,17 +100,3 @@ def _extrapolated(values: list[float]) -> list[float]:
 
 def _left(state: BackAndForthState) -> float:
     return max(state.gap, 0.0) if math.isfinite(state.gap) else 0.0
-
-
-def closing_notes(state: BackAndForthState, status: Status, finished: bool) -> tuple[str, ...]:
-    if status is Status.CONVERGED:
-        return ()
-    if not finished:
-        return ("Stopped on a coarser grid: the potential was carried on to the finest one.",)
-    gap = state.gap / max(abs(state.dual), 1e-300)
-    if status is Status.STALLED:
-        return (
-            "Newton's method found no step that raises the dual value any more; the relative gap "
-            f"of the lattice problem stayed at {gap:.1e}.",
-        )
-    return (f"Stopped at a relative gap of {gap:.1e} of the lattice problem.",)

@@ -18,6 +18,7 @@ from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers.back_and_forth.continuous import continuous
 from mfgprox.solvers.back_and_forth.cooling import MOST_STEPS, STAGES, cool, take_back
+from mfgprox.solvers.back_and_forth.ending import Ending
 from mfgprox.solvers.back_and_forth.lattice import Lattice
 from mfgprox.solvers.back_and_forth.lipschitz import regularised, require
 from mfgprox.solvers.back_and_forth.plan import Plan
@@ -167,9 +168,10 @@ class BackAndForth:
             lattice, _ = self._standing(problem, state)
             self._refine(problem, state, lattice)
         lattice, plan = self._standing(problem, state)
+        ending = Ending(state, finished, status, iterations, history)
         if lattice.capped is not None:
-            return regularised(lattice, plan, state, finished, status, iterations, history)
-        return solution(lattice, plan, state, finished, status, iterations, history)
+            return regularised(lattice, plan, ending)
+        return solution(lattice, plan, ending)
 
 
 def _search(
