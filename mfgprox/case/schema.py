@@ -105,16 +105,16 @@ class SamplesSettings(Table):
     ] = 0.0
 
 
-Component = Annotated[
+Single = (
     GaussianSettings
     | UniformSettings
     | RingSettings
     | ExpressionSettings
     | ImageSettings
     | ArraySettings
-    | SamplesSettings,
-    Field(discriminator="kind"),
-]
+    | SamplesSettings
+)
+Component = Annotated[Single, Field(discriminator="kind")]
 
 
 class MixtureSettings(Table):
@@ -129,17 +129,7 @@ class MixtureSettings(Table):
     ] = None
 
 
-DensitySettings = Annotated[
-    GaussianSettings
-    | MixtureSettings
-    | UniformSettings
-    | RingSettings
-    | ExpressionSettings
-    | ImageSettings
-    | ArraySettings
-    | SamplesSettings,
-    Field(discriminator="kind"),
-]
+DensitySettings = Annotated[Single | MixtureSettings, Field(discriminator="kind")]
 
 
 class DivergenceSettings(Table):
