@@ -1,7 +1,7 @@
-"""The transport cost |v|^p, its Hamiltonian and the velocity that a gradient drives.
+"""The transport cost |v|^p and the velocity that a gradient drives, v = -H'(q).
 
-mathematics: H(q) = sup_v { -q·v - |v|^p } = (p-1) (|q|/p)^{q'}, q' = p/(p-1); for the separable
-cost sum_i |v_i|^p the Hamiltonian is the sum over the axes of the one-dimensional one.
+H(q) = sup_v { -q·v - |v|^p } = (p-1) (|q|/p)^{p/(p-1)}; for the separable cost sum_i |v_i|^p the
+Hamiltonian is the sum over the axes of the one-dimensional one.
 Source: Baptista et al., Proximal optimal transport divergences, (2.23)-(2.25).
 """
 
@@ -37,21 +37,11 @@ class Cost:
     def separable(self) -> bool:
         return self.norm == "separable"
 
-    @property
-    def conjugate_exponent(self) -> float:
-        """q' = p / (p - 1)."""
-        return self.p / (self.p - 1.0)
-
     def __call__(self, displacement: Sequence[np.ndarray]) -> np.ndarray:
         """|v|^p of a vector given by its components."""
         if self.separable:
             return sum(np.abs(v) ** self.p for v in displacement)
         return _norm(displacement) ** self.p
-
-    def hamiltonian(self, gradient: Sequence[np.ndarray]) -> np.ndarray:
-        """H(q) of a gradient given by its components."""
-        q, parts = self.conjugate_exponent, gradient if self.separable else [_norm(gradient)]
-        return sum((self.p - 1.0) * (np.abs(g) / self.p) ** q for g in parts)
 
     def velocity(self, gradient: Sequence[np.ndarray]) -> list[np.ndarray]:
         """v = -H'(q): the optimal velocity, component by component."""

@@ -57,7 +57,7 @@ class Conditional:
                     self.make(),
                     within,
                     limits,
-                    start=_start(self.start, within, number),
+                    start=_start(self.start, number),
                     static=self.static,
                 )
             except Unsuitable as error:
@@ -114,7 +114,7 @@ def require_start(start: Solution, problem: Problem) -> None:
         )
 
 
-def _start(start: Solution | None, within: Problem, number: int) -> Solution | None:
+def _start(start: Solution | None, number: int) -> Solution | None:
     """A slice of the start, or None where there is nothing to start from."""
     if start is None or start.problem.split is None:
         return None

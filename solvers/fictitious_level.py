@@ -212,11 +212,6 @@ class Response:
         return self.primal - self.dual
 
     @property
-    def moved_mass(self) -> float:
-        """The mass that has not arrived in supp Q, or that the cap moves on within it."""
-        return 0.5 * self.level.integral(np.abs(self.rho[-1] - self.pushed))
-
-    @property
     def residual(self) -> float:
         """∫ |R_pushed - R_Gibbs|."""
         return self.level.integral(np.abs(self.pushed - self.gibbs))

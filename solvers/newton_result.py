@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfgprox.problem import Problem
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.newton_level import Level, Potential
 from mfgprox.tolerance import Status
@@ -71,7 +70,7 @@ def solution(
         transport_cost=at.dual - problem.epsilon * information,
         information_divergence=information,
         history=history,
-        notes=_notes(problem, at, primal, outcome),
+        notes=_notes(at, primal, outcome),
         written_times=np.array([0.0, 1.0]),
     )
 
@@ -84,7 +83,7 @@ def _error(dual: float, primal: float, outcome: Outcome) -> float:
     return max(left, min(gap, abs(dual - outcome.duals[-1]) / 10.0))
 
 
-def _notes(problem: Problem, at: Potential, primal: float, outcome: Outcome) -> tuple[str, ...]:
+def _notes(at: Potential, primal: float, outcome: Outcome) -> tuple[str, ...]:
     if outcome.status is Status.CONVERGED:
         return ()
     if outcome.status is not Status.STALLED:

@@ -68,8 +68,6 @@ class State:
     gradient: np.ndarray
     stiffness: np.ndarray
     """Second derivative of the transport part in the inner nodes: diagonal, and above it."""
-    potential_steps: tuple[np.ndarray, np.ndarray]
-    """∫ φ' θ and ∫ φ' (1-θ) over each cell, φ' = -∇U_1, θ from 0 at its left to 1 at its right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +101,6 @@ class ConvexProblem:
             S,
             gradient + jump_slope - self.epsilon * np.diff(marginal),
             np.stack([diagonal + jump_curvature, np.append(curvature[1][1:-1], 0.0)]),
-            (upper, lower),
         )
 
     def _transport(

@@ -46,7 +46,6 @@ RC: Any = {
     "svg.hashsalt": "mfgprox",
     "pdf.fonttype": 42,
 }
-PER_UNIT = {1: "per unit length", 2: "per unit area", 3: "per unit volume"}
 
 
 def styled() -> AbstractContextManager[None]:

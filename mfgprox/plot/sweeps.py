@@ -70,7 +70,7 @@ def _interpolation(sweep: Sweep) -> Figure:
             _draw_value(left, rows, found, color)
             _draw_shares(right, rows, found, color)
     _finish_value(left, sweep)
-    _finish_shares(right, sweep)
+    _finish_shares(right)
     name = " ".join(sweep.problem.title.split())[:100].replace("$", r"\$")
     figure.suptitle(name or "Proximal optimal transport")
     return figure
@@ -116,7 +116,7 @@ def _draw_shares(axes: Axes, rows: list[Row], found: Limits, color: str) -> None
         )
 
 
-def _finish_shares(axes: Axes, sweep: Sweep) -> None:
+def _finish_shares(axes: Axes) -> None:
     axes.axhline(1.0, color="black", linewidth=0.6)
     axes.set_xscale("log")
     axes.set_ylim(0.0, 1.08)

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TABLE = "sweep.csv"
-INTERPOLATION, MINIMISERS = "interpolation", "minimisers"
 LEAST_EPSILON, LEAST_P = 0.0, 1.0
 
 

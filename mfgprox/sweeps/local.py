@@ -26,7 +26,7 @@ MOST_DEATHS = 2
 PATIENCE = 20.0
 """Seconds that a process has to save where it stands."""
 TICK = 0.2
-DONE, STOPPED = "done", "stopped"
+DONE = "done"
 
 
 def run_here(
