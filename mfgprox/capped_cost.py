@@ -51,6 +51,7 @@ class CappedCost:
 
 
 def length(displacement: Sequence[np.ndarray]) -> np.ndarray:
+    """The Euclidean norm of a vector given by its components."""
     return np.sqrt(sum(np.square(v) for v in displacement))
 
 

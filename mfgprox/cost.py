@@ -35,6 +35,7 @@ class Cost:
 
     @property
     def separable(self) -> bool:
+        """Whether the cost is the sum over the axes of |v_i|^p."""
         return self.norm == "separable"
 
     def __call__(self, displacement: Sequence[np.ndarray]) -> np.ndarray:

@@ -22,10 +22,12 @@ class Enclosure:
 
     @property
     def least(self) -> float:
+        """The lower value less its error."""
         return self.lower - self.lower_error
 
     @property
     def most(self) -> float:
+        """The upper value and its error."""
         return self.upper + self.upper_error
 
     def closed(self, rtol: float) -> bool:

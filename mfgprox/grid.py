@@ -48,6 +48,7 @@ class Grid:
 
     @property
     def dimension(self) -> int:
+        """How many axes there are, 1 to 3."""
         return len(self.cells)
 
     @property
@@ -64,6 +65,7 @@ class Grid:
 
     @property
     def cell_volume(self) -> float:
+        """The product of the cell widths."""
         return math.prod(self.spacing)
 
     @property

@@ -83,22 +83,27 @@ class Problem:
 
     @property
     def p(self) -> float:
+        """The exponent of the cost."""
         return self.cost.p
 
     @property
     def P(self) -> np.ndarray:
+        """The initial density, grid.shape, per unit volume, mass one."""
         return self._P.values
 
     @property
     def Q(self) -> np.ndarray:
+        """The reference density, grid.shape, per unit volume, mass one."""
         return self._Q.values
 
     @property
     def log_P(self) -> np.ndarray:
+        """Logarithm of P, known where P itself underflows; -inf where P has no mass."""
         return self._P.log_values
 
     @property
     def log_Q(self) -> np.ndarray:
+        """Logarithm of Q, known where Q itself underflows; -inf where Q has no mass."""
         return self._Q.log_values
 
     @property

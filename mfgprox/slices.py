@@ -53,6 +53,7 @@ class Slices:
 
     @property
     def split(self) -> Split:
+        """Which axes move; a problem without one was refused."""
         assert self.problem.split is not None
         return self.problem.split
 

@@ -37,6 +37,7 @@ class Certificate:
 
     @property
     def gap(self) -> float:
+        """The primal less the dual value: the discrete gap."""
         return self.primal_value - self.dual_value
 
 
@@ -78,26 +79,32 @@ class Solution:
 
     @property
     def converged(self) -> bool:
+        """Whether the tolerance was met."""
         return self.status.converged
 
     @property
     def primal_value(self) -> float:
+        """That of the certificate."""
         return self.certificate.primal_value
 
     @property
     def dual_value(self) -> float:
+        """That of the certificate."""
         return self.certificate.dual_value
 
     @property
     def gap(self) -> float:
+        """The discrete gap, of the problem that the solver worked on."""
         return self.certificate.gap
 
     @property
     def lower_bound(self) -> float:
+        """Of the continuous value; nan where there is none."""
         return self.certificate.lower_bound
 
     @property
     def upper_bound(self) -> float:
+        """Of the continuous value; nan where there is none."""
         return self.certificate.upper_bound
 
     @property

@@ -55,6 +55,7 @@ class Split:
 
     @cached_property
     def count(self) -> int:
+        """How many slices there are."""
         return math.prod(self.grid.cells[i] for i in self.fixed)
 
     @property

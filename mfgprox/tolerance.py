@@ -19,6 +19,7 @@ class Status(Enum):
 
     @property
     def converged(self) -> bool:
+        """Whether it is CONVERGED."""
         return self is Status.CONVERGED
 
 
@@ -47,4 +48,5 @@ class Tolerance:
             raise ValueError(f"max_iterations must be at least 1; got {self.max_iterations}")
 
     def met(self, gap: float, dual_value: float) -> bool:
+        """Whether a discrete gap is small enough."""
         return abs(gap) <= self.atol + self.rtol * abs(dual_value)

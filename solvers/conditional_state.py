@@ -41,6 +41,7 @@ class ConditionalState:
     work: Slices | None = field(default=None, metadata=TRANSIENT)
 
     def slices(self, problem: Problem) -> Slices:
+        """The problems of the slices, made once."""
         if self.work is None:
             self.work = Slices(problem)
         return self.work
@@ -52,6 +53,7 @@ class ConditionalState:
         return by_weight[slices.solved[by_weight]]
 
     def column(self, name: str) -> np.ndarray:
+        """One of COLUMNS, (slices,)."""
         return self.values[:, COLUMNS.index(name)]
 
     def sums(self, slices: Slices, name: str) -> float:

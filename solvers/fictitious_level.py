@@ -95,6 +95,7 @@ class Level:
         return u, owner
 
     def integral(self, values: np.ndarray) -> float:
+        """The sum over the cells times their volume."""
         return float(values.sum() * self.volume)
 
     def respond(self, potential: np.ndarray) -> Response:
@@ -126,6 +127,7 @@ class Response:
 
     @property
     def potential(self) -> np.ndarray:
+        """U_1, (nz, ny, nx), continued where Q = 0."""
         return self.U[-1]
 
     @cached_property
@@ -209,6 +211,7 @@ class Response:
 
     @property
     def gap(self) -> float:
+        """The primal less the dual value of this response."""
         return self.primal - self.dual
 
     @property

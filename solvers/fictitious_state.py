@@ -55,10 +55,12 @@ class State:
 
     @property
     def level(self) -> int:
+        """The current grid, 0 the coarsest."""
         return len(self.potentials) - 1
 
     @property
     def last(self) -> bool:
+        """Whether that is the problem's own grid."""
         return self.level == self.levels - 1
 
 

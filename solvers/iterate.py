@@ -49,10 +49,12 @@ class Record:
 
     @property
     def gap(self) -> float:
+        """nan where one of the values was not evaluated."""
         return self.primal - self.dual
 
     @property
     def last_level(self) -> bool:
+        """Whether it is of the problem's own grid."""
         return self.level == self.levels - 1
 
 
@@ -105,9 +107,11 @@ class Progress:
 
     @property
     def iterations(self) -> int:
+        """Steps so far."""
         return len(self.rows)
 
     def history(self) -> dict[str, np.ndarray]:
+        """Column name -> (iterations,) array."""
         table = np.array(self.rows, float).reshape(len(self.rows), len(HISTORY_COLUMNS))
         return {name: table[:, i] for i, name in enumerate(HISTORY_COLUMNS)}
 

@@ -48,6 +48,7 @@ def not_used(solver: str, reason: str) -> str:
 
 
 def origin_of(start: Solution) -> Origin:
+    """What is said of a start later: its solver, value and epsilon."""
     return Origin(start.solver, float(start.divergence), start.problem.epsilon)
 
 

@@ -69,10 +69,12 @@ class Lattice:
 
     @property
     def spacing(self) -> list[float]:
+        """Cell widths, order x, y, z."""
         return [(b - a) / n for (a, b), n in zip(self.box, self.P.shape[::-1], strict=True)]
 
     @property
     def volume(self) -> float:
+        """That of a cell."""
         return prod(self.spacing)
 
     @property
@@ -83,6 +85,7 @@ class Lattice:
 
     @property
     def log_Q(self) -> np.ndarray:
+        """-inf where Q has no mass."""
         return np.log(self.Q, out=np.full(self.Q.shape, -np.inf), where=self.Q > 0.0)
 
     def mean(self, values: np.ndarray, part: Part = ()) -> float:

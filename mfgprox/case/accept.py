@@ -25,6 +25,7 @@ def accept(sentence: str) -> WrapValidator:
 
 
 def as_tuple(value: Any) -> Any:
+    """A list of TOML as a tuple; anything else as it is, to be refused."""
     return tuple(value) if isinstance(value, list) else value
 
 

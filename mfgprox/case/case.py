@@ -28,6 +28,7 @@ class Solver:
 
     @property
     def method(self) -> str:
+        """The name of the method, "auto" by default."""
         return self.settings.method
 
     def options(self) -> dict[str, Any]:
@@ -35,6 +36,7 @@ class Solver:
         return dict(self.settings.options)
 
     def tolerance(self) -> Tolerance:
+        """When the solve is done."""
         from mfgprox.tolerance import Tolerance
 
         return Tolerance(self.settings.rtol, self.settings.atol, self.settings.max_iterations)
@@ -57,10 +59,12 @@ class Case:
 
     @property
     def title(self) -> str:
+        """The title of the case, or the name of its file without the suffix."""
         return self.settings.title or Path(self.name).stem
 
     @property
     def solver(self) -> Solver:
+        """What the case says of the solver."""
         return Solver(self.settings.solver)
 
     @property
@@ -69,6 +73,7 @@ class Case:
         return self.settings.output
 
     def grid(self) -> Grid:
+        """The grid of the case."""
         from mfgprox.grid import Grid
 
         g = self.settings.grid

@@ -64,6 +64,7 @@ def particles(problem: Problem, transform: Transform) -> Cloud:
 
 
 def moves(P: np.ndarray) -> np.ndarray:
+    """Where P has mass enough to count."""
     return NOTHING * P.max() < P
 
 

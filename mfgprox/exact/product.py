@@ -96,6 +96,7 @@ def factors(density: Density) -> list[Density] | None:
 
 
 def components(density: Density) -> tuple[Density, ...]:
+    """Those of a mixture; any other density is the only one of its own."""
     return density.components if isinstance(density, Mixture) else (density,)
 
 

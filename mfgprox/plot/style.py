@@ -157,6 +157,7 @@ def last_name(solution: Solution) -> str:
 
 
 def potential_unit(solution: Solution) -> str:
+    """What stands beside the scale of U."""
     return "first variation" if solution.flow else "units of cost"
 
 

@@ -42,6 +42,7 @@ class Sweep:
 
     @property
     def failed(self) -> tuple[Row, ...]:
+        """The rows that have no result."""
         return tuple(row for row in self.rows if row.failed)
 
     @property
@@ -51,6 +52,7 @@ class Sweep:
 
     @property
     def ps(self) -> list[float]:
+        """The exponents, ascending."""
         return sorted({row.p for row in self.rows})
 
     def at(self, p: float) -> list[Row]:

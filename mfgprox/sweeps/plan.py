@@ -36,6 +36,7 @@ class Recipe:
 
     @classmethod
     def of(cls, problem: Problem) -> Recipe:
+        """By the case, where there is one; else the whole problem."""
         case = problem.case
         if case is None:
             return cls(problem, inputs={"P and Q": _digest(problem)})
