@@ -25,16 +25,20 @@ from mfgprox.splines import SplinePotential
 NEGLIGIBLE = 1e-9
 """Share of the mass of P that a plan may leave out."""
 MAX_NODES = {1: 60_000, 2: 60_000, 3: 10_000}
+"""Parts in all, by the number of axes: what is affordable."""
 MAX_PARTS = 4
+"""Per cell and axis."""
 REACH = {1: 12, 2: 5, 3: 2}
+"""Half width of the window around a minimiser in cells, by the number of axes."""
 TEMPERATURES = (0.5, 2.0)
 """Excess that is tolerated, in units of that at a distance of one cell."""
-TRIAL_SWEEPS = 3
-SWEEPS = 8
+TRIAL_SWEEPS, SWEEPS = 3, 8
+"""Of the fit of R: to choose a temperature, and at the best one."""
 
 
 def by_plan(problem: Problem, potential: SplinePotential) -> tuple[float, float]:
-    """Value of the plan, and the estimated error of its sums (without `uneven_parts`)."""
+    """Value of the plan, an upper bound of D up to its sums, and their estimated error,
+    without what P may do within its parts."""
     layout = _Layout.of(problem, potential)
     trials = [_Plan.cold(layout, t).fitted(TRIAL_SWEEPS) for t in TEMPERATURES]
     values = [plan.value() for plan in trials]
@@ -44,7 +48,11 @@ def by_plan(problem: Problem, potential: SplinePotential) -> tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """The parts of P that carry mass, their images, and what is wanted of R."""
+    """The parts of P that carry mass, their images, and what is wanted of R.
+
+    nodes, mass (count,): flat indices on the divided cells, and masses of sum one; places (count,
+    3): of the minimisers, in cells, order z, y, x; wanted (nz, ny, nx): masses of sum one.
+    """
 
     problem: Problem
     potential: SplinePotential
@@ -108,7 +116,11 @@ class _Layout:
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """Weights of every part on its window, and a factor per cell that fits R."""
+    """Weights of every part on its window, and a factor per cell that fits R.
+
+    first (count, 3): the lowest cell of each window; weights (count, cells of a window); scale
+    (nz, ny, nx).
+    """
 
     layout: _Layout
     first: np.ndarray

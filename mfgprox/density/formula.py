@@ -19,9 +19,10 @@ from mfgprox.density.base import DensityError
 from mfgprox.density.signed_log import Number
 from mfgprox.grid import AXES
 
-MAX_LENGTH = 1000
-MAX_DEPTH = 50
+MAX_LENGTH, MAX_DEPTH = 1000, 50
+"""Characters, and levels of the syntax tree."""
 MAX_EXPONENT = 1000.0
+"""Of a constant exponent: larger ones make towers of powers that take long to fail."""
 CONSTANTS = {"pi": math.pi, "e": math.e}
 ONE_ARGUMENT = ("exp", "log", "sqrt", "abs", "sin", "cos", "tan", "tanh")
 ARGUMENTS = {**dict.fromkeys(ONE_ARGUMENT, 1), "minimum": 2, "maximum": 2, "where": 3}
