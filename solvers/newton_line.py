@@ -18,7 +18,7 @@ from mfgprox.divergence import KullbackLeibler
 from mfgprox.problem import Problem
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.iterate import TRANSIENT, Record
-from mfgprox.solvers.newton_line_level import LineLevel
+from mfgprox.solvers.newton_line_level import LineLevel, Point
 from mfgprox.tolerance import Status, Tolerance
 
 LARGEST_P = 8.0
@@ -30,6 +30,10 @@ stays, at the price f'(∞), and mass that moves, it takes a few cells a step.""
 SETTLED, NEAR, FRONTS = 1e-8, 1e-4, 1e-7
 """Share of the mass that the last step moved: on grids with values, and on those before, with KL
 and with other f."""
+HOPELESS = 0.01
+"""The same, above which a grid that does not settle ends the solve."""
+CLOSE = 1e-3
+"""Relative gap up to which it goes on even so."""
 ROUNDING = 1e-13
 SMALLEST = 1e-300
 STATEMENT = (
@@ -94,11 +98,15 @@ class NewtonOnTheLine:
         at, state.steps, state.moved = new or at, state.steps + 1, way.moved
         state.u = at.u
         done = new is not None and way.moved < (SETTLED if valued else _near(problem))
-        failed = not done and (new is None or state.steps >= self.most_steps)
-        more = not valued and (state.division < 0 or not failed)
-        record = Record(here, here + (2 if more else 1), residual=way.moved, settled=False)
-        if not (done or failed):
+        over = done or new is None or state.steps >= self.most_steps
+        # What goes to and fro at a jump of F_P⁻¹ moves less on a finer grid.
+        failed = over and not done and way.moved > HOPELESS and not _near_by(level, at)
+        on = state.division < 0 or not (valued or failed)
+        record = Record(here, here + (2 if on else 1), residual=way.moved, settled=False)
+        if not over:
             return record
+        at = level.with_tails(at)
+        state.u = at.u
         if state.division < 0:
             _refine(problem, state, level)
             return record
@@ -106,14 +114,12 @@ class NewtonOnTheLine:
         # Both values are proofs: where they agree it does not matter what else still moves.
         agree = tolerance.met(state.primal - state.dual, state.dual)
         state.settled = valued and (done or agree)
+        stalled = failed or (valued and not agree and 3 * _cells(problem, state) > FINEST)
         record = replace(
-            record, primal=state.primal, dual=state.dual, settled=state.settled, stalled=failed
+            record, primal=state.primal, dual=state.dual, settled=state.settled, stalled=stalled
         )
-        if failed or (valued and tolerance.met(record.gap, state.dual)):
-            return record
-        if valued and 3 * _cells(problem, state) > FINEST:
-            return replace(record, stalled=True)
-        _refine(problem, state, level)
+        if not (stalled or (valued and agree)):
+            _refine(problem, state, level)
         return record
 
     def finish(
@@ -159,6 +165,12 @@ class NewtonOnTheLine:
             notes=_notes(status, state),
             written_times=np.array([0.0, 1.0]),
         )
+
+
+def _near_by(level: LineLevel, at: Point) -> bool:
+    """Whether the values are close although R still moves, by next to no change of them."""
+    primal, dual = level.primal(at), level.dual(at)[0]
+    return abs(primal - dual) <= CLOSE * abs(dual)
 
 
 def _near(problem: Problem) -> float:

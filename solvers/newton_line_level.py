@@ -92,15 +92,16 @@ class LineLevel:
         slope = self.p * np.sign(away) * np.abs(away) ** (self.p - 1.0)
         u = log_R - self.log_Q - math.log(self.h)
         U, left = self.potential(u), below[:-1] < above[1:]
-        residual = np.diff(U) - self.h * slope
-        if not np.isfinite(residual).all():
+        if not (np.isfinite(U).all() and np.isfinite(slope).all()):
             raise FloatingPointError("the potential is not finite")
+        residual = np.diff(U) - self.h * slope
         return Point(u, U, log_R, np.minimum(below[:-1], above[1:]), left, away, log_P, residual)
 
     def potential(self, u: np.ndarray) -> np.ndarray:
         """epsilon f'(e^u)."""
         f = self.problem.divergence
-        return f.potential(np.exp(np.minimum(u, LARGEST)), np.zeros(u.shape), self.epsilon)
+        with np.errstate(over="ignore"):
+            return f.potential(np.exp(np.minimum(u, LARGEST)), np.zeros(u.shape), self.epsilon)
 
     def direction(self, at: Point) -> Direction:
         """Newton's direction.
@@ -159,6 +160,23 @@ class LineLevel:
         elif self.power < 0.0:
             fall = np.maximum(fall, -FALL)
         return self.at(at.u + np.where(step > 0.0, growth, fall))
+
+    def with_tails(self, at: Point) -> Point:
+        """The point with U_1 continued by its equation over the tails of R, which hold next to no
+        mass and may be far from settled where f'(0) = -∞: Newton's steps grow by factors there."""
+        if math.isinf(self.most) or self.power < 0.0:
+            return at
+        held = np.flatnonzero(at.log_side > TAIL)
+        first, last = held[0], held[-1] + 1
+        rise = np.diff(at.U) - at.residual
+        U = at.U.copy()
+        U[:first] = U[first] - np.cumsum(rise[:first][::-1])[::-1]
+        U[last + 1 :] = U[last] + np.cumsum(rise[last:])
+        outside = np.ones(U.size, bool)
+        outside[first : last + 1] = False
+        ratio = self.problem.divergence.conjugate_derivative(U / self.epsilon)
+        told = outside & np.isfinite(ratio) & (ratio > 0.0)
+        return self.at(np.where(told, np.log(np.where(told, ratio, 1.0)), at.u))
 
     def start(self, u: np.ndarray | None) -> Point:
         """R = Q, R = P, the mean of both or R = Q e^u, whichever has the lowest primal value;

@@ -140,3 +140,37 @@ def test_fictitious_play_agrees():
     newton = solve(problem, "newton", static=True)
     play = solve(problem, "fictitious-play")
     assert play.divergence == pytest.approx(newton.divergence, rel=1e-3)
+
+
+def bumps(*parts):
+    """A mixture of (weight, mean, deviation)."""
+    return Mixture([w for w, _, _ in parts], [Gaussian([m], std=[s]) for _, m, s in parts])
+
+
+ONE_BUMP = bumps((1.0, -1.22, 0.89))
+TWO_BUMPS = bumps((0.25, 0.94, 0.25), (0.35, -1.83, 0.5))
+VALLEY = bumps((0.74, 1.86, 0.33), (0.6, -1.35, 0.25))
+
+
+@pytest.mark.parametrize(
+    ("P", "Q", "name", "epsilon"),
+    [
+        (TWO_BUMPS, ONE_BUMP, "reverse-kl", 0.163),
+        (bumps((1.0, -2.06, 0.29)), bumps((1.0, -2.41, 0.5)), "alpha(0.3)", 0.09),
+        (VALLEY, bumps((0.21, -1.78, 0.52), (0.33, -1.01, 0.99)), "alpha(-2.0)", 0.09),
+    ],
+)
+def test_on_the_line_tails_and_jumps_settle(P, Q, name, epsilon):
+    """R had tails of e^-200 that Newton's steps had not reached when R was done, where f' is -10^40
+    and no dual value came of it; and R went to and fro at a valley of P on 512 cells."""
+    grid = Grid([-5.0], [5.0], [512], 4)
+    problem = Problem(P, Q, epsilon=epsilon, grid=grid, f_divergence=name)
+    solution = solve(problem, "newton", static=True)
+    assert solution.converged
+    assert abs(solution.gap) <= 1e-4 * solution.divergence
+    # U_1 has the slope of a cost on the box, 2 · 10, in the tails too.
+    assert np.abs(np.diff(solution.U[-1])).max() <= 20.0 * grid.spacing[0] * (1.0 + 1e-6)
+    allowance = 1e-9 * solution.divergence
+    assert solution.lower_bound - allowance <= solution.divergence
+    assert solution.divergence <= solution.upper_bound + allowance
+    assert solution.upper_bound - solution.lower_bound < 1e-4 * solution.divergence
