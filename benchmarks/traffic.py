@@ -242,10 +242,10 @@ TRAFFIC = {
     "space_time_multigrid.prolong": Traffic(space_time_prolong),
     "space_time_multigrid.slab_dots": Traffic(lambda a: per_cell(a.a.shape, 2)),
     "space_time_multigrid.add_scaled": Traffic(lambda a: per_cell(a.out.shape, 3)),
-    "staggered.kinetic_step": Traffic(kinetic_step, work="Newton on a cubic, ten divisions"),
-    "staggered.forward_density": Traffic(lambda a: per_cell(a.rho[1:].shape, 4)),
+    "splitting.kinetic_step": Traffic(kinetic_step, work="Newton on a cubic, ten divisions"),
+    "splitting.forward_density": Traffic(lambda a: per_cell(a.rho[1:].shape, 4)),
     "staggered.continuity_residual": Traffic(continuity_residual),
-    "staggered.project_density": Traffic(lambda a: per_cell(a.phi.shape, 4)),
+    "splitting.project_density": Traffic(lambda a: per_cell(a.phi.shape, 4)),
     "certificates.half_step": Traffic(
         lambda a: per_cell(a.u.shape, 6 + int((a.counts > 1).sum())), work="sweeps until it is met"
     ),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mfgprox.kernels import staggered
+from mfgprox.kernels import splitting, staggered
 from mfgprox.kernels.threads import over
 from mfgprox.solvers.iterate import TRANSIENT
 from mfgprox.solvers.primal_dual.discretisation import Discretisation
@@ -83,7 +83,7 @@ def from_fields(
     weight = metric(d, rho, floor)
     over(staggered.driven_copies, d.slabs, d.work, U, rho, *d.cost, *d.geometry, copies)
     over(
-        staggered.shift_copies, d.slabs, d.work, U, 1.0 / steps.sigma, weight, 0.0, weight,
+        splitting.shift_copies, d.slabs, d.work, U, 1.0 / steps.sigma, weight, 0.0, weight,
         *d.geometry, copies,
     )  # fmt: skip
     terminal = U[-1] * d.slabs + 0.5 * H[-1]
@@ -94,7 +94,7 @@ def reweight(d: Discretisation, it: Iterate, steps: Steps) -> None:
     """The same x and y in the metric of the present density."""
     new = metric(d, np.maximum(it.rho, 0.0), steps.floor)
     over(
-        staggered.shift_copies, d.slabs, d.work, it.phi, 1.0, it.weight, 1.0, new,
+        splitting.shift_copies, d.slabs, d.work, it.phi, 1.0, it.weight, 1.0, new,
         *d.geometry, it.copies,
     )  # fmt: skip
     it.weight, it.poisson = new, None
@@ -107,12 +107,12 @@ def project(d: Discretisation, it: Iterate, steps: Steps, phi: np.ndarray) -> np
     rho, residual = np.empty_like(it.rho), np.empty_like(phi)
     rho[0] = it.rho[0]
     over(
-        staggered.forward_density, d.slabs, d.work, it.rho, it.a, it.terminal, it.weight,
+        splitting.forward_density, d.slabs, d.work, it.rho, it.a, it.terminal, it.weight,
         1.0 / steps.sigma, rho,
     )  # fmt: skip
     over(staggered.continuity_residual, d.slabs, d.work, rho, it.copies, *d.geometry, residual)
     it.poisson.solve(phi, residual, steps.projection)
-    over(staggered.project_density, d.slabs, d.work, phi, it.weight, rho)
+    over(splitting.project_density, d.slabs, d.work, phi, it.weight, rho)
     return rho
 
 
@@ -130,7 +130,7 @@ def advance(d: Discretisation, it: Iterate, steps: Steps) -> float:
     """One step, in place; returns ∫ |rho(·, 1) of x+ - R of the proximal step|."""
     rho = project(d, it, steps, it.phi)
     over(
-        staggered.kinetic_step, d.slabs, d.work, it.rho, rho, it.phi, it.weight,
+        splitting.kinetic_step, d.slabs, d.work, it.rho, rho, it.phi, it.weight,
         steps.sigma, steps.relaxation, *d.cost, *d.geometry, it.a, it.copies,
     )  # fmt: skip
     mismatch = _terminal_step(d, it, steps, rho[-1])
