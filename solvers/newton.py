@@ -30,7 +30,7 @@ from mfgprox.solvers.refuse import require_plain
 from mfgprox.tolerance import Status, Tolerance
 
 ACCEPTED = (
-    "newton needs p = 2, or in one dimension p from 2 to 8; and P and Q smooth kinds, "
+    "newton needs p = 2, or in one dimension p from 1.5 to 8; and P and Q smooth kinds, "
     "positive on the box"
 )
 NEAR = 1e-6
@@ -57,7 +57,7 @@ class Newton:
 
     @property
     def on_the_line(self) -> NewtonOnTheLine:
-        """Who solves problems in one dimension with p > 2 or f other than KL."""
+        """Who solves problems in one dimension with p != 2 or f other than KL."""
         return NewtonOnTheLine(self.most_steps)
 
     def init(

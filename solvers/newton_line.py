@@ -1,5 +1,5 @@
-"""Newton's method on the line, for p > 2, where the Monge–Ampère form degenerates, and for f
-other than KL, where R/Q may say nothing of U_1.
+"""Newton's method on the line: for p other than 2, where the Monge–Ampère form degenerates, and
+for f other than KL, where R/Q may say nothing of U_1.
 
 The optimal map is the monotone one whatever p is: the unknown is R, the problem convex, the linear
 systems tridiagonal (`newton_line_level`). Cells are divided by three, so that every centre of the
@@ -21,7 +21,7 @@ from mfgprox.solvers.iterate import TRANSIENT, Record
 from mfgprox.solvers.newton_line_level import LineLevel, Point
 from mfgprox.tolerance import Status, Tolerance
 
-LARGEST_P = 8.0
+SMALLEST_P, LARGEST_P = 1.5, 8.0
 FINE, FINEST = 1500, 20_000
 """Cells of the grid that the values are first taken from, and of the last one, at most."""
 COARSE = 40
@@ -62,11 +62,11 @@ class LineState:
 
 
 def on_the_line(problem: Problem) -> bool:
-    """Whether this is the form to take: in one dimension, for p > 2 and for f other than KL. P and
-    Q must be smooth and positive besides."""
-    if problem.grid.dimension > 1 or not 2.0 <= problem.p <= LARGEST_P:
+    """Whether this is the form to take: in one dimension, for p other than 2 and for f other than
+    KL. P and Q must be smooth and positive besides."""
+    if problem.grid.dimension > 1 or not SMALLEST_P <= problem.p <= LARGEST_P:
         return False
-    return problem.p > 2.0 or not isinstance(problem.divergence, KullbackLeibler)
+    return problem.p != 2.0 or not isinstance(problem.divergence, KullbackLeibler)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ SHORTEST, ARMIJO = 1e-4, 1e-4
 TAIL = math.log(1e-12)
 """Logarithm of a cell's mass up to which a step may multiply it by anything."""
 SMALLEST_MASS = 1e-300
+RESTING = 0.3
+"""Displacement, in cells, below which the curvature of a cost with p < 2 is taken from there."""
 GROWTH, FALL = 3.0, 3.0
 """Logarithm of what a step may divide a mass by where f'(0) is finite and does not hold it."""
 
@@ -111,7 +113,9 @@ class LineLevel:
         """
         n, light = at.u.size, np.concatenate([[-np.inf], at.log_side, [-np.inf]])
         most = np.maximum(np.maximum(light[:-1], light[1:]), at.log_R)
-        curvature = self.p * (self.p - 1.0) * np.abs(at.displacement) ** (self.p - 2.0)
+        # For p < 2 the cost curves without bound where nothing moves; over a cell it does not.
+        away = np.maximum(np.abs(at.displacement), RESTING * self.h if self.p < 2.0 else 0.0)
+        curvature = self.p * (self.p - 1.0) * away ** (self.p - 2.0)
         pull = self.h * curvature * np.exp(np.minimum(at.log_side - at.log_P, LARGEST))
         # dU_1/du = epsilon t f''(t).
         bend = self.problem.divergence.log_curvature(at.u) + at.u

@@ -1,4 +1,4 @@
-"""Newton on the line for p > 2, against the independent reference on the line."""
+"""Newton on the line for p other than 2, against the independent reference on the line."""
 
 import numpy as np
 import pytest
@@ -48,6 +48,9 @@ def unlike(solution):
 @pytest.mark.parametrize(
     ("pair", "p", "epsilon"),
     [
+        ("gaussians", 1.5, 0.05),
+        ("mixtures", 1.7, 1.0),
+        ("apart", 1.5, 10.0),
         ("gaussians", 2.5, 0.05),
         ("gaussians", 4.0, 10.0),
         ("same centre", 3.0, 1.0),
@@ -61,7 +64,8 @@ def unlike(solution):
 def test_value_and_minimiser(pair, p, epsilon):
     solution = solve(problem(pair, p, epsilon), "newton", static=True)
     assert solution.converged
-    assert solution.iterations < 16
+    # For p < 2 the steps are those of a chord where next to nothing moves.
+    assert solution.iterations < (16 if p > 2.0 else 60)
     value, R = unlike(solution)
     assert value < 1e-6
     assert R < 1e-4
@@ -140,7 +144,7 @@ def test_what_is_not_finished_says_so():
 
 @pytest.mark.parametrize(
     ("p", "more", "reason"),
-    [(1.5, {}, "p = 1.5"), (9.0, {}, "p = 9"), (1.5, {"f_divergence": "hellinger"}, "p = 1.5")],
+    [(1.4, {}, "p = 1.4"), (9.0, {}, "p = 9"), (1.4, {"f_divergence": "hellinger"}, "p = 1.4")],
 )
 def test_what_it_does_not_take(p, more, reason):
     given = Problem(
