@@ -131,11 +131,31 @@ def _agree(built: np.ndarray, stored: np.ndarray) -> bool:
     return bool(np.allclose(built, stored, rtol=AGREEMENT, atol=AGREEMENT * stored.max()))
 
 
+def read_density(file: h5py.File, name: str, shape: tuple[int, ...], levels: int = 1) -> np.ndarray:
+    """Densities of so many time levels, the first axis where there are several.
+
+    Raises HDF5Error for values that are not finite or below 0, and for a level without mass or of
+    more than can be summed.
+    """
+    values = read_array(file, name, shape)
+    if not np.isfinite(values).all():
+        raise HDF5Error(f"{name!r} has values that are not finite")
+    if values.min() < 0.0:
+        raise HDF5Error(f"{name!r} has values below 0")
+    with np.errstate(over="ignore"):
+        mass = values.reshape(levels, -1).sum(axis=1)
+    if not (np.isfinite(mass).all() and mass.min() > 0.0):
+        raise HDF5Error(f"{name!r} is not a density: its mass is {_odd(mass):g}")
+    return values
+
+
+def _odd(mass: np.ndarray) -> float:
+    return float(mass[~(np.isfinite(mass) & (mass > 0.0))][0])
+
+
 def _restore_samples(file: h5py.File, name: str, grid: Grid) -> Sampled:
-    values = read_array(file, name, grid.shape)
+    values = read_density(file, name, grid.shape)
     log_values = read_array(file, f"log_{name}", grid.shape)
-    if not (np.isfinite(values).all() and values.min() >= 0.0 and values.any()):
-        raise HDF5Error(f"{name!r} is not a density")
     if np.isnan(log_values).any() or np.isposinf(log_values).any():
         raise HDF5Error(f"'log_{name}' is not the logarithm of a density")
     holder = dataset(file, name)

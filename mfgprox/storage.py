@@ -17,7 +17,7 @@ import numpy as np
 from mfgprox import atomic, hdf5
 from mfgprox.grid import AXES, Grid
 from mfgprox.layout import FORMAT, FORMAT_VERSION, VALUES, fill, momentum_shape
-from mfgprox.restore import restore_problem
+from mfgprox.restore import read_density, restore_problem
 from mfgprox.solution import HISTORY_COLUMNS, Certificate, Solution
 from mfgprox.tolerance import Status
 
@@ -73,11 +73,9 @@ def load(path: str | Path) -> Solution:
         problem = restore_problem(file, Path(path).resolve().parent)
         grid = problem.grid
         times = _read_times(file, grid)
-        rho, U = (hdf5.read_array(file, name, (len(times), *grid.shape)) for name in ("rho", "U"))
-        R = hdf5.read_array(file, "R", grid.shape)
-        for name, density in (("rho", rho), ("R", R)):
-            if not np.isfinite(density).all():
-                raise StorageError(f"{name!r} has values that are not finite")
+        rho = read_density(file, "rho", (len(times), *grid.shape), len(times))
+        U = hdf5.read_array(file, "U", (len(times), *grid.shape))
+        R = read_density(file, "R", grid.shape)
         values = {name: hdf5.attribute(file, name, float) for name in VALUES}
         return Solution(
             problem=problem,

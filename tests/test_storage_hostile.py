@@ -55,6 +55,22 @@ def edit_nan(file):
     file["rho"][2, 0, 0] = np.nan
 
 
+def edit_empty(file):
+    file["R"][...] = 0.0
+
+
+def edit_empty_level(file):
+    file["rho"][1] = 0.0
+
+
+def edit_below(file):
+    file["R"][0, 0] = -1e-300
+
+
+def edit_heavy(file):
+    file["R"][...] = 1e308
+
+
 def edit_link(file):
     del file["U"]
     file["U"] = h5py.ExternalLink("/etc/hostname", "/U")

@@ -15,7 +15,7 @@ import numpy as np
 from mfgprox import atomic, hdf5
 from mfgprox.flows.flow import KINDS, Flow
 from mfgprox.layout import fill
-from mfgprox.restore import restore_problem
+from mfgprox.restore import read_density, restore_problem
 from mfgprox.storage import StorageError, require_format
 from mfgprox.tolerance import Status
 
@@ -56,9 +56,8 @@ def load_flow(path: str | Path) -> Flow:
         times = hdf5.read_array(file, "time", shape)
         if times[0] != 0.0 or not (np.diff(times) > 0.0).all():
             raise StorageError("'time' does not increase from 0")
-        rho, U = (hdf5.read_array(file, n, (*shape, *problem.grid.shape)) for n in ("rho", "U"))
-        if not np.isfinite(rho).all():
-            raise StorageError("'rho' has values that are not finite")
+        rho = read_density(file, "rho", (*shape, *problem.grid.shape), len(times))
+        U = hdf5.read_array(file, "U", (*shape, *problem.grid.shape))
         kind = hdf5.attribute(file, "kind", str)
         names = json.loads(hdf5.attribute(file, "statuses", str))
         if kind not in KINDS or not all(name in Status.__members__ for name in names):

@@ -81,6 +81,9 @@ RUNS: dict[str, Run] = {
     "flow jko 2-D": _run("gaussian_2d", "256,200", 4, command="flow"),
     "flow jko 2-D rough": _run("ring_2d", "100,100", 4, command="flow"),
     "flow jko 3-D": _run("gaussian_3d", "32,32,32", 4, command="flow"),
+    "auto 2-D letters": _run("image_letters_2d", "192,192", 12, _of("auto")),
+    "lipschitz 2-D fine": _run("lipschitz_circle_2d", "200,180", 20),
+    "flow jko 2-D fine": _run("gaussian_rotated_2d", "600,440", 4, command="flow"),
 }  # fmt: skip
 
 OTHERS: dict[str, Run] = {
@@ -93,10 +96,10 @@ OTHERS: dict[str, Run] = {
     "back-and-forth 3-D": _run("gaussian_3d", "30,26,28", 12, _of("back-and-forth")),
     "primal-dual 2-D": _run("gaussian_2d", "150,160", 24, _of("primal-dual")),
     "fictitious-play 2-D": _run("gaussian_2d", "140,130", 20, _of("fictitious-play")),
-    "auto 2-D letters": _run("image_letters_2d", "192,192", 12, _of("auto")),
-    "lipschitz 2-D": _run("lipschitz_circle_2d", "200,180", 20),
+    "auto 2-D image": _run("image_2d", "220,200", 16, _of("auto")),
+    "lipschitz 2-D": _run("lipschitz_circle_2d", "130,180", 24, "P.std=[0.3, 0.2]"),
     "conditional 2-D": _run("bayesian_inverse_2d", "900,100", 40),
-    "flow jko 2-D": _run("gaussian_rotated_2d", "600,440", 4, command="flow"),
+    "flow jko 2-D": _run("gaussian_2d", "420,500", 4, command="flow"),
 }  # fmt: skip
 
 
