@@ -95,7 +95,8 @@ def _pushed(problem: Problem, U: np.ndarray, order: int) -> _Pushed | None:
     shift = [s[inner] for s in shift]
     determinant, monotone = _determinant(jacobian)
     density, inside = _density_at(problem, shift)
-    R = density * np.abs(determinant)
+    with np.errstate(over="ignore", invalid="ignore"):
+        R = density * np.abs(determinant)
     if not np.all(np.isfinite(R)):
         return None
     folded = grid.integrate(np.where(monotone, 0.0, R))

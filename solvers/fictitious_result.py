@@ -120,10 +120,10 @@ def estimate(responses: list[Response]) -> Estimate:
         return Estimate(best.U, best.R, best.value, error, (note,))
     value, error = best.value, abs(best.value - found[grids - 2].value) / ERROR_SHARE[grids]
     if len(found) == 2:
-        # Two grids do not show the order, and grids so coarse are closer to the second.
+        # Two grids do not show the order, and grids so coarse are closer to the second; nor do they
+        # show whether what changes from one to the other has begun to fall.
         raw = found[0].value
-        value = raw + (best.value - raw) / 3.0
-        error = abs(best.value - value)
+        value, error = raw + (best.value - raw) / 3.0, math.inf
     if not finest.level.problem.smooth:
         error = math.inf  # the order of what edges and rough data cost shows in no two grids
     note = f"value, R and U are extrapolated over {grids} nested grids; rho is that of the finest"
