@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import UnionType
 
 import numpy as np
 
@@ -71,5 +72,13 @@ def _on(density: Density, grid: Grid, parts: int) -> np.ndarray | None:
 
 def has_edges(density: Density) -> bool:
     """Whether the density jumps along edges of a known shape."""
-    components = getattr(density, "components", (density,))
-    return any(isinstance(c, Ring | Uniform) for c in components)
+    return _any(density, Ring | Uniform)
+
+
+def has_curved_edges(density: Density) -> bool:
+    """Whether it does so along edges that cut each cell in another way."""
+    return _any(density, Ring)
+
+
+def _any(density: Density, kinds: type | UnionType) -> bool:
+    return any(isinstance(c, kinds) for c in getattr(density, "components", (density,)))

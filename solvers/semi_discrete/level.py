@@ -10,7 +10,7 @@ import numpy as np
 
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
-from mfgprox.solvers.cut_cells import within_cells
+from mfgprox.solvers.cut_cells import has_curved_edges, within_cells
 from mfgprox.solvers.newton_start import gaussian_start
 from mfgprox.solvers.semi_discrete.diagram import diagram
 from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
@@ -20,14 +20,33 @@ from mfgprox.solvers.semi_discrete.within import spread
 
 COARSEST = {1: 64, 2: 32}
 """Cells an axis of the first grid at most."""
+BETWEEN = (0.625, 0.75, 0.875)
+"""Cells an axis, as shares of the last grid's, of the grids before it where Q has curved edges."""
 
 
-def nested(grid: Grid) -> list[Grid]:
-    """The grids of a solve, coarsest first, each of half as many cells as the next."""
-    grids = [grid]
-    while max(grids[0].cells) > COARSEST[grid.dimension]:
+def ladder(problem: Problem) -> list[Grid]:
+    """The grids of a solve, coarsest first, each of half as many cells as the next.
+
+    Where Q has curved edges, three more between the last two: how edges cut cells makes the values
+    scatter, which several grids average out, and over this range the law is the simplest. Straight
+    edges cut all their cells alike.
+    """
+    grids = [problem.grid]
+    while max(grids[0].cells) > COARSEST[problem.grid.dimension]:
         grids.insert(0, grids[0].with_cells(grids[0].coarsened().cells))
+    curved = problem.grid.dimension == 2 and has_curved_edges(problem.densities[1])
+    if curved and len(grids) > 1:
+        between = [
+            grids[-1].with_cells(tuple(math.ceil(share * n) for n in grids[-1].cells))
+            for share in BETWEEN
+        ]
+        grids[-1:-1] = between
     return grids
+
+
+def needed(grids: list[Grid]) -> int:
+    """The first of the grids that the extrapolation takes: with half the cells of the last."""
+    return next(k for k, grid in enumerate(grids) if 2 * max(grid.cells) >= max(grids[-1].cells))
 
 
 def ratio(coarse: Grid, fine: Grid) -> float:

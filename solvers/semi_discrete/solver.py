@@ -21,7 +21,7 @@ from mfgprox.solvers.cut_cells import as_data
 from mfgprox.solvers.iterate import Record, Unsuitable
 from mfgprox.solvers.refuse import require_plain
 from mfgprox.solvers.semi_discrete.dual import Point, point
-from mfgprox.solvers.semi_discrete.level import Level, nested
+from mfgprox.solvers.semi_discrete.level import Level, ladder, needed
 from mfgprox.solvers.semi_discrete.newton import improved
 from mfgprox.solvers.semi_discrete.result import solution
 from mfgprox.solvers.semi_discrete.state import SemiDiscreteState
@@ -60,15 +60,13 @@ class SemiDiscrete:
     ) -> SemiDiscreteState:
         """Raises Unsuitable for problems outside the method."""
         require(problem)
-        levels = len(nested(problem.grid))
         if start is not None:
             try:
                 guide = _guide(problem, start)
             except Useless:
                 guide = None
             if guide is not None:
-                # The two last grids are what the extrapolation needs.
-                first = max(0, levels - 2)
+                first = needed(ladder(problem))
                 state = SemiDiscreteState(first, np.zeros(0), guide=guide, first=first)
                 work = self.work(problem, state)
                 state.enter(first, work, point(work.lattice, work.carried(guide)))
@@ -85,7 +83,7 @@ class SemiDiscrete:
         return state.work
 
     def step(self, problem: Problem, state: SemiDiscreteState, tolerance: Tolerance) -> Record:
-        work, levels = self.work(problem, state), len(nested(problem.grid))
+        work, levels = self.work(problem, state), len(ladder(problem))
         at, here = state.point, state.level
         last = here == levels - 1
         stuck = False
@@ -132,7 +130,7 @@ class SemiDiscrete:
         history: dict[str, np.ndarray],
     ) -> Solution:
         """The solution that the state stands for, on the problem's own grid."""
-        work, levels = self.work(problem, state), nested(problem.grid)
+        work, levels = self.work(problem, state), ladder(problem)
         while state.level < len(levels) - 1:
             self._refine(problem, state)
             work = self.work(problem, state)
@@ -154,7 +152,7 @@ def require(problem: Problem) -> None:
 
 
 def _level(problem: Problem, level: int) -> Level:
-    grid = nested(problem.grid)[level]
+    grid = ladder(problem)[level]
     return Level(problem if grid == problem.grid else as_data(problem).on(grid))
 
 

@@ -67,27 +67,28 @@ class Extrapolated:
 
 EDGES = 2.5
 """Order of what edges of Q leave: the map is steep as one over the root of the distance there."""
+WIDEST = 2.1
+"""Of the grids that a fit takes, the coarsest has cells so many times as wide as the finest."""
 
 
 def extrapolated(
     values: list[float], gaps: list[float], ratios: list[float], edges: bool = False
 ) -> Extrapolated:
-    """Richardson's value from those of nested grids, whose error is of second order.
+    """The limit of the values of finer and finer grids, whose error is of second order.
 
     values, gaps: coarsest first; ratios: by which the cells of each but the last are wider than
-    those of the next. edges: whether edges of Q cut cells, so that the next order is EDGES and the
-    last three grids are used. The error is what the extrapolated values of the last two pairs of
-    grids suggest, or how much the third grid changed; inf for a single grid.
+    those of the next. Richardson's value of the last two grids; the error is what those of the last
+    two pairs suggest, inf for a single grid. edges: whether edges of Q cut cells; see `_fitted`.
     """
     if not ratios:
         return Extrapolated(values[-1], math.inf)
-    limits = _limits(values, ratios, 2.0)
+    limits = _limits(values, ratios)
     left = 2.0 * sum(gaps[-2:])
     if len(limits) == 1:
         return Extrapolated(limits[-1], abs(limits[-1] - values[-1]) + left)
     if edges:
-        found = _limits(limits, ratios[1:], EDGES)[-1]
-        return Extrapolated(found, abs(found - limits[-1]) + left)
+        found = _fitted(values, ratios)
+        return Extrapolated(found.value, found.error + left)
     last = abs(limits[-1] - limits[-2])
     before = abs(limits[-2] - limits[-3]) if len(limits) > 2 else 2.0 * last
     # Where the law is clean, the next difference is a sixteenth of the last one.
@@ -95,9 +96,25 @@ def extrapolated(
     return Extrapolated(limits[-1], last / (fall - 1.0) + left)
 
 
-def _limits(values: list[float], ratios: list[float], order: float) -> list[float]:
-    """Of each two neighbours, what their error of that order leaves."""
+def _limits(values: list[float], ratios: list[float]) -> list[float]:
+    """Of each two neighbours, what an error of second order leaves."""
     return [
-        fine + (fine - coarse) / (r**order - 1.0) if r > 1.0 else fine
+        fine + (fine - coarse) / (r * r - 1.0) if r > 1.0 else fine
         for coarse, fine, r in zip(values, values[1:], ratios, strict=False)
     ]
+
+
+def _fitted(values: list[float], ratios: list[float]) -> Extrapolated:
+    """The limit from a fit of errors of orders 2 and EDGES to the grids of up to WIDEST times as
+    wide cells, three at least, weighted by what they scatter. The error: what the second of the two
+    orders brings."""
+    width = np.cumprod([1.0, *ratios[::-1]])[::-1]
+    last = max(3, int((width <= WIDEST).sum()))
+    width, value = width[-last:], np.array(values[-last:])
+
+    def limit(*orders: float) -> float:
+        columns = np.stack([width**q for q in (-2.0, *(q - 2.0 for q in orders))], axis=1)
+        return float(np.linalg.lstsq(columns, value / width**2, rcond=None)[0][0])
+
+    found = limit(2.0, EDGES)
+    return Extrapolated(found, abs(found - limit(2.0)))

@@ -9,11 +9,12 @@ import pytest
 from semi_discrete_problems import TIGHT, case, solved
 
 import mfgprox
-from mfgprox.density import Gaussian
+from mfgprox.density import Gaussian, Ring, Uniform
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solvers import make_solver
 from mfgprox.solvers.iterate import Interrupted, Progress, Unsuitable, iterate
+from mfgprox.solvers.semi_discrete.level import ladder, needed
 from mfgprox.solvers.semi_discrete.state import extrapolated
 from mfgprox.tree import put_together, take_apart
 
@@ -117,6 +118,19 @@ def test_extrapolation_of_what_edges_leave():
     found = extrapolated(values, [0.0] * 4, [2.0] * 3, edges=True)
     assert found.value == pytest.approx(1.0, abs=1e-12)
     assert found.error >= abs(extrapolated(values, [0.0] * 4, [2.0] * 3).value - 1.0) * 0.999
+
+
+def test_curved_edges_take_grids_between_the_last_two():
+    density, grid = Gaussian([0.0, 0.0], std=[0.4, 0.4]), Grid((-3, -3), (3, 3), (128, 128))
+    grids = ladder(Problem(density, Ring([0.1, 0.0], 0.8, 1.5), epsilon=1.0, grid=grid))
+    assert [g.cells[0] for g in grids] == [32, 64, 80, 96, 112, 128]
+    assert grids[needed(grids)].cells == (64, 64)
+    box = ladder(Problem(density, Uniform(lower=[-1, -1], upper=[1, 1]), epsilon=1.0, grid=grid))
+    assert [g.cells[0] for g in box] == [32, 64, 128]
+    h = 6.0 / np.array([g.cells[0] for g in grids])
+    ratios = list(h[:-1] / h[1:])
+    law = 1.0 + 0.3 * h**2 + 0.05 * h**2.5
+    assert extrapolated(list(law), [0.0] * 6, ratios, edges=True).value == pytest.approx(1.0)
 
 
 def test_extrapolation_of_a_second_order_law():
