@@ -13,6 +13,7 @@ Source: Baptista et al., Proximal optimal transport divergences, (2.4); continua
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -21,14 +22,12 @@ from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
 from mfgprox.solvers.semi_discrete.newton import improved
 from mfgprox.solvers.semi_discrete.sites import Source
 
-DOWN, UP = 0.5, 3.0
+DOWN, UP = math.sqrt(0.5), 3.0
 """Factors of epsilon from rung to rung: hidden cells appear on the way down, none on the way up."""
 RUNG = 1e-3
 """‖R - r‖ at which a rung is left."""
-PATIENCE = 30
+PATIENCE = 8
 """Steps in which ‖R - r‖ must halve; a direct attempt that does not is given up for a ladder."""
-IMPATIENCE = 8
-"""The same where P has mass everywhere, so that the ladder of backgrounds is short."""
 HALVED, THINNED, MUCH = 0.5, 0.1, 5e-3
 """Factors of the background's share from rung to rung, above MUCH and below."""
 LEAST = 1e-2
@@ -45,8 +44,7 @@ def climbed(
     first (n,): psi to begin with. most_steps: at one problem at most.
     """
     full = bool((lattice.source.P > 0.0).all())
-    patience = IMPATIENCE if full else PATIENCE
-    at, steps = _descended(lattice, first, tolerance, most_steps, patience)
+    at, steps = _descended(lattice, first, tolerance, most_steps, PATIENCE)
     # Where P has edges the last background costs more steps than all that epsilon asks for.
     ladders = [_by_background, _by_epsilon] if full else [_by_epsilon, _by_background]
     for ladder in ladders:

@@ -25,7 +25,12 @@ NEAREST = 64
 """Cells of P among which a raised cell looks for its mass first."""
 SHORTER = 0.3
 """Of all raises after one that lowered the dual value."""
-HALVINGS = 8
+CUTS, HALVINGS = 12, 4
+"""Cuts of a raise at most, and those of them that halve it; the later ones halve its exponent."""
+LEAST_SHARE = 1e-12
+"""Of what a cell needs to reach the centre of a cell of P."""
+ONE_BY_ONE, FINE = 10, 1e-6
+"""Cells that are raised one after the other, and the relative gap below which they are."""
 TOO_MUCH = 2.0
 
 
@@ -44,7 +49,7 @@ def released(lattice: Lattice, at: Point) -> Point:
         psi = at.psi.copy()
         psi[hidden.sites] += np.minimum(c[which] * bow, lattice.epsilon)
         new = point(lattice, psi)
-        if new.dual > best.dual:
+        if better(new, best):
             best = new
         got = np.bincount(which, new.r[hidden.sites], triangles.size)
         much = got > TOO_MUCH * wanted
@@ -53,7 +58,7 @@ def released(lattice: Lattice, at: Point) -> Point:
         share = np.clip(wanted / np.maximum(got, 1e-300), 0.05, 0.5)
         # J rises with any raise that is small enough: its slope there is R.
         c = np.where(much, share, 1.0 if best is new else SHORTER) * c
-    return best
+    return best if best is not at else _one_by_one(lattice, at, hidden.sites)
 
 
 def _bow(lattice: Lattice, at: Point) -> np.ndarray:
@@ -111,8 +116,8 @@ def _along(source: Source, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def touched(lattice: Lattice, at: Point) -> Point:
     """The point with empty cells outside of P raised until each holds its R.
 
-    Each is raised by what it needs alone, the others staying where they are; where several get too
-    much together, each halves its raise. The same point where that lowers the dual value.
+    All together first, then one by one, then all by the same share. The same point where each of
+    these lowers the dual value.
     """
     empty = np.flatnonzero(
         (at.r < EMPTY * at.R) & (at.R.size * at.R > EMPTY * at.residual) & ~at.hidden
@@ -120,31 +125,55 @@ def touched(lattice: Lattice, at: Point) -> Point:
     if not empty.size:
         return at
     empty = empty[np.argsort(-at.R[empty], kind="stable")][:MOST]
-    low, left_out = np.zeros(empty.size), at.hidden
     needed = _needed(lattice, at, empty)
-    length = high = needed
-    best = at
-    for _ in range(HALVINGS):
+    best = _raised(lattice, at, empty, needed)
+    if best is at and empty.size > 1:
+        best = _one_by_one(lattice, at, empty)
+    return best if best is not at else _lifted(lattice, at, empty, needed)
+
+
+def _one_by_one(lattice: Lattice, at: Point, empty: np.ndarray) -> Point:
+    """Near the end those with the largest R, one after the other: points that nearly coincide cover
+    each other when they are raised together."""
+    if at.gap < FINE * abs(at.dual):
+        for j in empty[np.argsort(-at.R[empty], kind="stable")][:ONE_BY_ONE]:
+            one = np.array([j])
+            at = _raised(lattice, at, one, _needed(lattice, at, one))
+    return at
+
+
+def _raised(lattice: Lattice, at: Point, empty: np.ndarray, needed: np.ndarray) -> Point:
+    """Each raised by what it needs alone, the others staying where they are, less where it then
+    holds too much; the best point that is met."""
+    low, length, high, best = np.zeros(empty.size), needed, needed, at
+    left_out = at.hidden
+    left_out[empty] = False
+    for again in range(CUTS):
         psi = at.psi.copy()
         psi[empty] += length
         new = point(lattice, psi, left_out)
         if better(new, best):
             best = new
         r, R = new.r[empty], new.R[empty]
-        much = r > TOO_MUCH * R
-        if not much.any():
+        much, little = r > TOO_MUCH * R, TOO_MUCH * r < R
+        high, low = np.where(much, length, high), np.where(little, length, low)
+        undecided = (much | little) & (low < high)
+        enough = again < HALVINGS and best is new and not much.any()
+        if enough or not undecided.any():
             break
-        high = np.where(much, length, high)
-        low = np.where(~much & (TOO_MUCH * r < R), length, low)
-        length = np.where(much | (low == length), 0.5 * (low + high), length)
-    return best if best is not at else _lifted(lattice, at, empty, needed)
+        # Of points that nearly coincide one holds its R in a strip that a raise of 1e-11 makes.
+        middle = 0.5 * (low + high)
+        if again >= HALVINGS:
+            middle = np.sqrt(np.maximum(low, LEAST_SHARE * high) * high)
+        length = np.where(undecided, middle, length)
+    return best
 
 
 def _lifted(lattice: Lattice, at: Point, empty: np.ndarray, needed: np.ndarray) -> Point:
     """All raised by the same share of what they need: where neighbours hide each other in turn the
     dual value, concave along that line, rises for some share, and Newton's method goes on."""
     share = 1.0
-    for _ in range(HALVINGS):
+    for _ in range(CUTS):
         share *= SHORTER
         psi = at.psi.copy()
         psi[empty] += share * needed
