@@ -46,6 +46,9 @@ WRITTEN = 1.7
 """Arrays of a written level, of each array that is written: a copy, and what it is packed to."""
 STATIC = ("newton", "semi-discrete", "back-and-forth")
 """Methods that find the optimum without the path to it."""
+SLICED = 4
+"""Arrays of a level that transport along some axes only holds beside those of its method: what the
+slices have given, and the same on the whole grid."""
 FLOW_LEVEL = 9.5
 """Arrays of a level of a flow: density and potential, in the list, the stack and the file."""
 BASE = 225 * 2**20
@@ -64,6 +67,8 @@ def estimate(settings: CaseSettings, carrying: float | None = None) -> int:
     cells, dimension = math.prod(settings.grid.cells), len(settings.grid.cells)
     levels = time_levels(settings)
     found = ARRAYS[method].bytes_for(cells, levels, dimension)
+    if settings.transport is not None:
+        found += 8 * cells * SLICED * levels
     held = int(8 * cells * ARRAYS[method].space[dimension - 1])
     carrying = carried(settings) if carrying is None else carrying
     further = _bounds_and_path(settings, method, carrying)

@@ -76,6 +76,7 @@ RUNS: dict[str, Run] = {
     "lipschitz 2-D static": _run("lipschitz_circle_2d", "150,150", 1, STATIC),
     "conditional 2-D": _run("bayesian_inverse_2d", "200,160", 24),
     "conditional 2-D momentum": _run("bayesian_inverse_2d", "200,160", 24, MOMENTUM),
+    "conditional 2-D long": _run("bayesian_inverse_2d", "900,100", 40),
     "conditional 3-D": _run("gaussian_3d", "24,24,20", 8, "transport.axes=['x','y']"),
     "flow jko 1-D": _run("gaussian_1d", "4000", 4, command="flow"),
     "flow jko 2-D": _run("gaussian_2d", "256,200", 4, command="flow"),
@@ -98,7 +99,6 @@ OTHERS: dict[str, Run] = {
     "fictitious-play 2-D": _run("gaussian_2d", "140,130", 20, _of("fictitious-play")),
     "auto 2-D image": _run("image_2d", "220,200", 16, _of("auto")),
     "lipschitz 2-D": _run("lipschitz_circle_2d", "130,180", 24, "P.std=[0.3, 0.2]"),
-    "conditional 2-D": _run("bayesian_inverse_2d", "900,100", 40),
     "flow jko 2-D": _run("gaussian_2d", "420,500", 4, command="flow"),
 }  # fmt: skip
 

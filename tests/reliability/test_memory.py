@@ -89,6 +89,8 @@ def test_estimates_follow_what_is_written_and_what_bounds_need():
         ("newton 2-D pearson", "newton 2-D"),
         ("semi-discrete 2-D image", "semi-discrete 2-D"),
         ("primal-dual 2-D momentum", "primal-dual 2-D"),
+        ("lipschitz 2-D fine", "lipschitz 2-D"),
+        ("conditional 2-D long", "conditional 2-D"),
     ):
         assert estimated(RUNS[more]) > estimated(RUNS[less]) + 3.0, more
 
