@@ -89,10 +89,18 @@ def test_estimates_follow_what_is_written_and_what_bounds_need():
         ("newton 2-D pearson", "newton 2-D"),
         ("semi-discrete 2-D image", "semi-discrete 2-D"),
         ("primal-dual 2-D momentum", "primal-dual 2-D"),
-        ("lipschitz 2-D fine", "lipschitz 2-D"),
-        ("conditional 2-D long", "conditional 2-D"),
     ):
         assert estimated(RUNS[more]) > estimated(RUNS[less]) + 3.0, more
+
+
+def test_estimates_know_regularised_paths_and_slices():
+    """Particles of the path, where levels alone are 36 MiB; slices, and the same on the grid."""
+    command, case, changes = RUNS["lipschitz 2-D fine"]
+    static = (command, case, (*changes, "output.path=false"))
+    assert estimated(RUNS["lipschitz 2-D fine"]) > estimated(static) + 100.0
+    command, case, changes = RUNS["newton 2-D"]
+    sliced = (command, case, (*changes, "transport.axes=['x']"))
+    assert estimated(sliced) > estimated(RUNS["newton 2-D"]) + 40.0
 
 
 @pytest.mark.slow
