@@ -203,6 +203,6 @@ def _operators(n: int, parts: int) -> tuple[csr_array, csr_array]:
 def _banded(matrix: csr_array) -> np.ndarray:
     band = np.zeros((2 * REACH + 1, matrix.shape[0]))
     entries = matrix.tocoo()
-    row, column = entries.coords
+    row, column = entries.row, entries.col
     np.add.at(band, (REACH + row - column, column), entries.data)
     return band

@@ -52,7 +52,10 @@ def coupling(
     plan.sum_duplicates()
     mass = _scaled(plan, P.ravel(), R.ravel())
     used = mass > 0.0
-    ends = (np.stack(np.unravel_index(i, cells[::-1])[::-1], axis=1) for i in plan.tocoo().coords)
+    entries = plan.tocoo()  # their `coords` are not known to SciPy before 1.13
+    ends = (
+        np.stack(np.unravel_index(i, cells[::-1])[::-1], axis=1) for i in (entries.row, entries.col)
+    )
     source, target = (end[used].astype(float) for end in ends)
     return Cloud(mass[used], source, target, np.zeros((len(source), 6)))
 
@@ -124,5 +127,5 @@ def _scaled(plan: csr_array, P: np.ndarray, R: np.ndarray) -> np.ndarray:
         sums = plan @ column
         row = np.divide(P, sums, out=np.zeros_like(P), where=sums > 0.0)
     entries = plan.tocoo()
-    i, j = entries.coords
+    i, j = entries.row, entries.col
     return np.asarray(entries.data * row[i] * column[j])
