@@ -9,7 +9,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from typer.testing import CliRunner
+from command_client import client
 
 from mfgprox import cli
 from mfgprox.case import read_case
@@ -26,7 +26,7 @@ def _somewhere_else(tmp_path, monkeypatch):
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
+    return client().invoke(cli.app, [str(a) for a in arguments])
 
 
 def shell(*arguments, **environment):

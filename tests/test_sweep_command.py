@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from command_client import client
 from small_sweeps import EPSILONS, PS, SMALL, results
-from typer.testing import CliRunner
 
 import mfgprox
 from mfgprox import cli
@@ -23,7 +23,7 @@ def _somewhere_else(tmp_path, monkeypatch):
 
 
 def command(*arguments):
-    return CliRunner().invoke(cli.app, ["sweep", *map(str, arguments)])
+    return client().invoke(cli.app, ["sweep", *map(str, arguments)])
 
 
 def table(directory):
@@ -140,6 +140,6 @@ def test_the_commands_of_the_documentation_are_accepted():
     calls = re.findall(r"^    mfgprox (sweep figure\S.*)$", page, re.M)
     assert len(calls) == 3
     for call in calls:
-        result = CliRunner().invoke(cli.app, [*call.split(), "--set", "nonsense=1"])
+        result = client().invoke(cli.app, [*call.split(), "--set", "nonsense=1"])
         assert result.exit_code == Exit.BAD_INPUT
         assert "nonsense" in result.stderr
