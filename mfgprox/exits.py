@@ -42,7 +42,7 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
 
 def say(message: str) -> None:
     """One message on standard error, as `mfgprox: message`."""
-    print(f"mfgprox: {message}", file=sys.stderr)
+    print(f"mfgprox: {message}", file=sys.stderr, flush=True)
 
 
 def guarded(command: Callable[[], Exit]) -> Exit:
