@@ -47,7 +47,7 @@ import mfgprox
 found = {}
 for name in sys.argv[1:]:
     solution = mfgprox.load(name)
-    arrays = [solution.rho, solution.U, solution.R, solution.problem.P.values]
+    arrays = [solution.rho, solution.U, solution.R, solution.problem.P]
     found[name] = [solution.divergence, *(hashlib.sha256(a.tobytes()).hexdigest() for a in arrays)]
 print(json.dumps(found))
 """
