@@ -26,15 +26,23 @@ SECANT = 1.01
 """Two densities closer than this ratio are moved apart to it before the secant is taken."""
 ARMIJO = 1e-4
 SMALLEST_STEP = 2.0**-20
+SHORTENED, LEAST_SHARE = 0.3, 0.01
+"""Length of a step below which another is tried where f(0) = ∞: with slopes between the Gibbs
+density and a pushed one of that share of it at least. Where next to nothing of what is asked for
+arrives, the secant down to that lets the cell fall without end."""
 MISSED, DRAWN = 0.1, (1.0, 0.7, 0.5, 0.35, 0.25, 0.15)
 """Share of the mass asked for below which cells count as missed, and the slopes that draw mass
 there, as shares of the steepest."""
 
 
-def terminal_slope(response: Response) -> np.ndarray:
-    """dR/dU_1 between the pushed and the Gibbs density, cell by cell, and at least the floor."""
+def terminal_slope(response: Response, share: float = 0.0) -> np.ndarray:
+    """dR/dU_1 between the pushed and the Gibbs density, cell by cell, and at least the floor.
+
+    share: of the Gibbs density that the pushed one counts as at least.
+    """
     level, problem = response.level, response.level.problem
-    one, two = np.maximum(response.pushed, TINY), np.maximum(response.gibbs, TINY)
+    two = np.maximum(response.gibbs, TINY)
+    one = np.maximum(response.pushed, np.maximum(share * two, TINY))
     low, high = np.minimum(one, two), np.maximum(one, two)
     middle = np.sqrt(low) * np.sqrt(high)
     near = high < SECANT * low
@@ -115,15 +123,19 @@ def cost_curvature(level: Level, u: np.ndarray) -> list[np.ndarray]:
     return [radial * (1.0 + (p - 2.0) * np.square(g / size)) for g in gradient]
 
 
-def direction(response: Response, forcing: float, most: int) -> tuple[np.ndarray, float, int]:
+def direction(
+    response: Response, forcing: float, most: int, share: float = 0.0
+) -> tuple[np.ndarray, float, int]:
     """The Newton direction (nz, ny, nx), the slope of the dual along it, and the products taken.
+
+    share: see `terminal_slope`.
 
     The conjugate gradients end when the last step, times their number, adds no more than the share
     `forcing` to the model of the dual value (Nash and Sofer), or after `most` products. On fine
     grids solving far does not pay: the model holds only as long as no upwind side changes.
     """
     level = response.level
-    slope = terminal_slope(response)
+    slope = terminal_slope(response, share)
     inverse = Preconditioner(response, slope)
     free = response.owner is None or response.owner == np.arange(slope.size).reshape(slope.shape)
     residual = response.gradient.copy()
@@ -158,7 +170,17 @@ def update(response: Response, forcing: float, most: int) -> tuple[Response, boo
 
     Returns the new response (the old one if no step improves) and whether it improved.
     """
-    step, slope, _ = direction(response, forcing, most)
+    best, length = _searched(response, direction(response, forcing, most))
+    if length < SHORTENED and response.endless:
+        other, taken = _searched(response, direction(response, forcing, most, LEAST_SHARE))
+        if taken > 0.0 and (length == 0.0 or other.dual > best.dual):
+            best, length = other, taken
+    return (drawn(best), True) if length > 0.0 else (response, False)
+
+
+def _searched(response: Response, way: tuple[np.ndarray, float, int]) -> tuple[Response, float]:
+    """The step halved until the dual value rises enough, and its length; 0 where it never does."""
+    step, slope, _ = way
     if not np.isfinite(slope):
         raise FloatingPointError("the Newton direction is not finite")
     # Rounding in the dual value: without this allowance the last steps look like failures.
@@ -167,9 +189,9 @@ def update(response: Response, forcing: float, most: int) -> tuple[Response, boo
     while length >= SMALLEST_STEP:
         candidate = response.level.respond(response.potential + length * step)
         if candidate.dual >= response.dual + ARMIJO * length * slope - allowance:
-            return drawn(candidate), True
+            return candidate, length
         length *= 0.5
-    return response, False
+    return response, 0.0
 
 
 def drawn(response: Response) -> Response:

@@ -5,6 +5,7 @@ import pytest
 from fictitious_problems import M1, M2, S1, S2, exact, line, plane, solve
 
 from mfgprox.density import Gaussian, Mixture, Ring
+from mfgprox.exact import exact_answer
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.tolerance import Status
@@ -147,3 +148,14 @@ def test_mixture_is_torn_and_certified():
         <= 3.0 * problem.divergence.between(problem.P, problem.log_Q, problem.grid.cell_volume)
     )
     assert np.allclose(solution.R, solution.R[::-1], atol=1e-3)
+
+
+def test_mass_that_is_asked_for_where_next_to_none_arrives():
+    """Neyman's f(0) = ∞: the tail of P holds 10⁻¹⁷ of what Q asks for at its other end."""
+    P = Mixture([0.63, 0.37], [Gaussian([0.68], std=[0.42]), Gaussian([-1.15], std=[0.41])])
+    Q = Mixture([0.67, 0.33], [Gaussian([2.06], std=[0.84]), Gaussian([0.53], std=[0.73])])
+    grid = Grid([-5.0], [5.0], [256], 16)
+    problem = Problem(P, Q, epsilon=1.7, grid=grid, f_divergence="neyman")
+    (found, _), reference = solve(problem), exact_answer(problem)
+    assert found.status is Status.CONVERGED
+    assert found.divergence == pytest.approx(reference.divergence, rel=1e-4)
