@@ -25,6 +25,8 @@ from mfgprox.problem import Problem
 if TYPE_CHECKING:
     from mfgprox.case import Case
 
+ROUNDING = 1e-12
+"""Of the largest density, by which another may lie below 0."""
 AGREEMENT = 1e-9
 """Relative difference up to which two machines may evaluate the same density."""
 
@@ -134,14 +136,15 @@ def _agree(built: np.ndarray, stored: np.ndarray) -> bool:
 def read_density(file: h5py.File, name: str, shape: tuple[int, ...], levels: int = 1) -> np.ndarray:
     """Densities of so many time levels, the first axis where there are several.
 
-    Raises HDF5Error for values that are not finite or below 0, and for a level without mass or of
-    more than can be summed.
+    Raises HDF5Error for values that are not finite or below 0 by more than rounding, which are read
+    as 0, and for a level without mass or of more than can be summed.
     """
     values = read_array(file, name, shape)
     if not np.isfinite(values).all():
         raise HDF5Error(f"{name!r} has values that are not finite")
-    if values.min() < 0.0:
+    if values.min() < -ROUNDING * values.max():
         raise HDF5Error(f"{name!r} has values below 0")
+    values = np.maximum(values, 0.0)
     with np.errstate(over="ignore"):
         mass = values.reshape(levels, -1).sum(axis=1)
     if not (np.isfinite(mass).all() and mass.min() > 0.0):

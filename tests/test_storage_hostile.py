@@ -64,7 +64,7 @@ def edit_empty_level(file):
 
 
 def edit_below(file):
-    file["R"][0, 0] = -1e-300
+    file["R"][0, 0] = -1e-11 * file["R"][...].max()
 
 
 def edit_heavy(file):
@@ -145,6 +145,12 @@ def test_damaged_and_hostile_files_are_refused_in_one_sentence(edit, stored):
     message = str(caught.value)
     assert message.startswith(f"{stored}: ")
     assert "\n" not in message
+
+
+def test_a_density_below_0_by_rounding_is_read_as_0(stored):
+    with h5py.File(stored, "r+") as file:
+        file["R"][0, 0] = -1e-15 * file["R"][...].max()
+    assert load(stored).R[0, 0] == 0.0
 
 
 def meet_damaged_files(folder, count: int, seed: int) -> int:

@@ -136,6 +136,8 @@ def in_order(lattice: Lattice, S: np.ndarray) -> Stopped:
     sums = [float((0.5 * (v[:, 1:] + v[:, :-1]) * width).sum()) for v in (stop, whole)]
     mass = np.interp(np.arange(n + 1.0) * h, np.append(0.0, z.ravel()), np.append(0.0, u.ravel()))
     mass[-1] = 1.0
+    # Interpolation rounds: what is cumulated does not fall, nor exceed one.
+    mass = np.maximum.accumulate(np.minimum(mass, 1.0))
     return np.diff(mass) / h, sums[0], sums[1]
 
 

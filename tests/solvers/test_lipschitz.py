@@ -186,6 +186,7 @@ def test_results_know_their_divergence_when_they_are_read_again(tmp_path, f):
     grid = Grid((-4.0,), (4.0,), (64,), time_steps=4)
     problem = Problem(BUMPS, PIECES, epsilon=0.5, grid=grid, f_divergence=Lipschitz(f, 0.7))
     found = solve(problem)
+    assert found.R.min() >= 0.0 and found.rho.min() >= 0.0
     again = mfgprox.load(found.save(tmp_path / "out.h5"))
     assert again.problem.divergence.name == f"lipschitz({f.name}, 0.7)"
     assert isinstance(again.problem.divergence, Lipschitz)

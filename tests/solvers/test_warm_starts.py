@@ -60,8 +60,12 @@ def test_confirms_newton_within_its_own_discretisation_error(newton, name, solve
     assert found.converged
     assert found.iterations <= 12
     note = next(n for n in found.notes if n.startswith("started from the newton solution"))
-    times = float(note.split(", ")[-1].split(" times")[0])
-    assert times <= 1.0
+    # Fictitious play on two grids knows no error of its own, only what the bounds leave.
+    told = (name, solver) != ("plane", "fictitious-play")
+    assert (" times its estimated discretisation error" in note) is told
+    if told:
+        assert float(note.split(", ")[-1].split(" times")[0]) <= 1.0
+    assert abs(found.divergence - start.divergence) <= found.divergence_error
     exact = exact_answer(problem)
     off = abs(found.divergence - exact.divergence)
     assert off <= found.divergence_error and off <= 5e-4 * exact.divergence
