@@ -38,7 +38,7 @@ class Group:
 def shifted(lattice: Lattice, at: Point) -> Point:
     """The point with such groups moved; the same where that does not raise the dual value."""
     change = np.zeros(at.psi.size)
-    for group in _groups(lattice, at):
+    for group in _groups(at):
         change[group.cells] = _shift(lattice, at, group)
     if not change.any():
         return at
@@ -51,7 +51,7 @@ def shifted(lattice: Lattice, at: Point) -> Point:
     return at
 
 
-def _groups(lattice: Lattice, at: Point) -> list[Group]:
+def _groups(at: Point) -> list[Group]:
     """The groups that lack most, of few cells; the others settle with them."""
     d, n = at.diagram, at.R.size
     joined = d.coupling > 0.0

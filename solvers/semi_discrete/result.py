@@ -59,7 +59,7 @@ def solution(
         transport_cost=max(value.value - problem.epsilon * information, 0.0),
         information_divergence=information,
         history=history,
-        notes=_notes(at, state, status),
+        notes=_notes(at, status),
         written_times=np.array([0.0, 1.0]),
     )
 
@@ -94,7 +94,7 @@ def _conjugate(work: Level, psi: np.ndarray) -> np.ndarray:
     return SplinePotential(psi, problem.cost, problem.grid.kernel_spacing).c_transform()[0]
 
 
-def _notes(at: Point, state: SemiDiscreteState, status: Status) -> tuple[str, ...]:
+def _notes(at: Point, status: Status) -> tuple[str, ...]:
     if status.converged:
         return ()
     share = at.residual / 2.0

@@ -106,7 +106,7 @@ def _limits(values: list[float], ratios: list[float]) -> list[float]:
 
 def _fitted(values: list[float], ratios: list[float]) -> Extrapolated:
     """The limit from a fit of errors of orders 2 and EDGES to the grids of up to WIDEST times as
-    wide cells, three at least, weighted by what they scatter. The error: what the second of the two
+    wide cells, three at least, weighted by their cells. The error: what the second of the two
     orders brings."""
     width = np.cumprod([1.0, *ratios[::-1]])[::-1]
     last = max(3, int((width <= WIDEST).sum()))
