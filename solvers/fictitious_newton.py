@@ -16,8 +16,13 @@ from mfgprox.solvers.fictitious_level import Level, Response
 
 TINY = 1e-300
 FLOOR = 1e-7
-"""Least slope of the terminal condition relative to the largest: cells with less mass than that
-hold still, or their rounding errors would rule the conjugate gradients."""
+"""Least slope of the terminal condition relative to that of KL where the density is largest: cells
+with less mass than that hold still, or their rounding errors would rule the conjugate gradients.
+The largest slope is no measure: next to the pole of a finite f'(∞) it is 1e10 times as large, and
+all cells but one would hold still."""
+ROUNDING = 2.0**-52
+"""Relative to epsilon f', at least epsilon: a smaller rise of the potential is rounding. Next to
+the pole all mass of a cell comes and goes within it, and the slope is large, not zero."""
 LEAST_PRODUCTS = 4
 """The first products go to cells with little mass, where the preconditioner is poor."""
 SHORT = 0.1
@@ -53,10 +58,12 @@ def terminal_slope(response: Response, share: float = 0.0) -> np.ndarray:
     if np.isfinite(problem.divergence.derivative(np.zeros(1))).all():
         below = np.where(response.gibbs > 0.0, below, _below(response, below))
     rise = np.subtract(above, below, out=np.ones(level.shape), where=level.support)
-    # Where both vanish and f'(0) is finite, the potential says nothing and R does not change.
-    told = level.support & (rise > 0.0)
+    # Where both vanish and f'(0) is finite, the potential says nothing; R hardly changes there.
+    least = ROUNDING * np.maximum(np.abs(above), problem.epsilon)
+    told = level.support & np.isfinite(rise)
+    rise = np.maximum(rise, least, out=np.ones(level.shape), where=told)
     slope = np.divide(high - low, rise, out=np.zeros(level.shape), where=told)
-    return slope + FLOOR * slope.max()
+    return slope + FLOOR * min(slope.max(), high.max() / problem.epsilon)
 
 
 def _below(response: Response, level_off: np.ndarray) -> np.ndarray:

@@ -159,3 +159,15 @@ def test_mass_that_is_asked_for_where_next_to_none_arrives():
     (found, _), reference = solve(problem), exact_answer(problem)
     assert found.status is Status.CONVERGED
     assert found.divergence == pytest.approx(reference.divergence, rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "error"), [("jensen-shannon", 1e-4), ("reverse-kl", 1e-3)])
+def test_mass_that_stays_where_there_is_next_to_none_of_Q(name, error):
+    """f'(∞) = ε is the price of mass that stays: U_1 lies at its pole over half of P, where Q falls
+    to 1e-20. On 64 cells; measured 2e-5 and 5e-4, and 1e-1 where the pole ruled the slopes."""
+    P = Mixture([0.4, 0.6], [Gaussian([0.4], std=[0.8]), Gaussian([1.8], std=[0.6])])
+    Q = Mixture([0.7, 0.3], [Gaussian([-1.4], std=[0.6]), Gaussian([-0.6], std=[0.5])])
+    problem = Problem(P, Q, epsilon=2.0, grid=Grid([-5.0], [5.0], [64], 16), f_divergence=name)
+    (found, _), reference = solve(problem), exact_answer(problem)
+    assert found.status is Status.CONVERGED
+    assert found.divergence == pytest.approx(reference.divergence, rel=error)
