@@ -32,7 +32,10 @@ BOLD = 0.01
 RELEASE = 0.03
 """Share of ‖R - r‖ on hidden sites from which these are released."""
 FAR, EFFORT = 0.05, (1e-2, 1e-4)
-"""Relative accuracy of the linear systems, while ‖R - r‖ exceeds FAR and below."""
+"""Relative accuracy of a lattice's linear systems, while ‖R - r‖ exceeds FAR and below."""
+CLOUD_EFFORT = 1e-8
+"""That of a cloud's: where points crowd at a corner of P an error of 10⁻⁴ of the energy, which is
+that of the cells with much mass, empties the cells that hold 10⁻⁴ of theirs."""
 LOPSIDED = 0.05
 """Ratio of limited gains to limited losses, or the reverse, below which the limit is widened."""
 WEAK = 1e-10
@@ -103,6 +106,8 @@ def direction(lattice: Lattice, at: Point, factor: float, *, widened: bool = Tru
         coupling = np.where(loose[d.j_of] | loose[d.k_of], weak, coupling)
     number = np.cumsum(active) - 1
     effort = EFFORT[0] if at.residual > FAR else EFFORT[1]
+    if lattice.cells is None:
+        effort = CLOUD_EFFORT
     found, _ = solved(
         number[d.j_of], number[d.k_of], coupling, shift[active], right[active], effort
     )
