@@ -13,22 +13,12 @@ import numpy as np
 from mfgprox.kernels import hamilton_jacobi
 from mfgprox.kernels.screened_poisson import ScreenedPoisson
 from mfgprox.solvers.fictitious_level import Level, Response
+from mfgprox.solvers.fictitious_terminal import ceiling, terminal_slope
 
-TINY = 1e-300
-FLOOR = 1e-7
-"""Least slope of the terminal condition relative to that of KL where the density is largest: cells
-with less mass than that hold still, or their rounding errors would rule the conjugate gradients.
-The largest slope is no measure: next to the pole of a finite f'(∞) it is 1e10 times as large, and
-all cells but one would hold still."""
-ROUNDING = 2.0**-52
-"""Relative to epsilon f', at least epsilon: a smaller rise of the potential is rounding. Next to
-the pole all mass of a cell comes and goes within it, and the slope is large, not zero."""
 LEAST_PRODUCTS = 4
 """The first products go to cells with little mass, where the preconditioner is poor."""
 SHORT = 0.1
 """Weight of the short waves in the preconditioner."""
-SECANT = 1.01
-"""Two densities closer than this ratio are moved apart to it before the secant is taken."""
 ARMIJO = 1e-4
 SMALLEST_STEP = 2.0**-20
 SHORTENED, LEAST_SHARE = 0.3, 0.01
@@ -38,40 +28,6 @@ arrives, the secant down to that lets the cell fall without end."""
 MISSED, DRAWN = 0.1, (1.0, 0.7, 0.5, 0.35, 0.25, 0.15)
 """Share of the mass asked for below which cells count as missed, and the slopes that draw mass
 there, as shares of the steepest."""
-
-
-def terminal_slope(response: Response, share: float = 0.0) -> np.ndarray:
-    """dR/dU_1 between the pushed and the Gibbs density, cell by cell, and at least the floor.
-
-    share: of the Gibbs density that the pushed one counts as at least.
-    """
-    level, problem = response.level, response.level.problem
-    two = np.maximum(response.gibbs, TINY)
-    one = np.maximum(response.pushed, np.maximum(share * two, TINY))
-    low, high = np.minimum(one, two), np.maximum(one, two)
-    middle = np.sqrt(low) * np.sqrt(high)
-    near = high < SECANT * low
-    low = np.where(near, middle / np.sqrt(SECANT), low)
-    high = np.where(near, middle * np.sqrt(SECANT), high)
-    above = problem.divergence.potential(high, level.log_Q, problem.epsilon)
-    below = problem.divergence.potential(low, level.log_Q, problem.epsilon)
-    if np.isfinite(problem.divergence.derivative(np.zeros(1))).all():
-        below = np.where(response.gibbs > 0.0, below, _below(response, below))
-    rise = np.subtract(above, below, out=np.ones(level.shape), where=level.support)
-    # Where both vanish and f'(0) is finite, the potential says nothing; R hardly changes there.
-    least = ROUNDING * np.maximum(np.abs(above), problem.epsilon)
-    told = level.support & np.isfinite(rise)
-    rise = np.maximum(rise, least, out=np.ones(level.shape), where=told)
-    slope = np.divide(high - low, rise, out=np.zeros(level.shape), where=told)
-    return slope + FLOOR * min(slope.max(), high.max() / problem.epsilon)
-
-
-def _below(response: Response, level_off: np.ndarray) -> np.ndarray:
-    """U_1 in the gauge epsilon f'(R/Q): how far it lies below epsilon f'(0) where R vanishes."""
-    level, problem = response.level, response.level.problem
-    at = int(response.gibbs.argmax())
-    told = problem.divergence.potential(response.gibbs, level.log_Q, problem.epsilon).flat[at]
-    return np.minimum(response.potential - response.potential.flat[at] + told, level_off)
 
 
 class Preconditioner:
@@ -186,16 +142,25 @@ def update(response: Response, forcing: float, most: int) -> tuple[Response, boo
 
 
 def _searched(response: Response, way: tuple[np.ndarray, float, int]) -> tuple[Response, float]:
-    """The step halved until the dual value rises enough, and its length; 0 where it never does."""
+    """The step halved until the dual value rises enough, and its length; 0 where it never does.
+
+    Cells that would rise above their `ceiling` stop there: one cell of the tails above the pole
+    costs as much as it is too high, however little it holds, and would cut the step for all.
+    """
     step, slope, _ = way
     if not np.isfinite(slope):
         raise FloatingPointError("the Newton direction is not finite")
     # Rounding in the dual value: without this allowance the last steps look like failures.
     allowance = 1e-14 * (abs(response.dual) + abs(response.log_term))
+    level, top = response.level, ceiling(response)
     length = 1.0
     while length >= SMALLEST_STEP:
-        candidate = response.level.respond(response.potential + length * step)
-        if candidate.dual >= response.dual + ARMIJO * length * slope - allowance:
+        wanted, rise = response.potential + length * step, length * slope
+        if top is not None:
+            wanted = np.minimum(wanted, top)
+            rise = level.integral(response.gradient * (wanted - response.potential))
+        candidate = level.respond(wanted)
+        if candidate.dual >= response.dual + ARMIJO * max(rise, 0.0) - allowance:
             return candidate, length
         length *= 0.5
     return response, 0.0

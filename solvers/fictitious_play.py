@@ -23,6 +23,7 @@ from mfgprox.solvers import fictitious_state as states
 from mfgprox.solvers.fictitious_level import Response
 from mfgprox.solvers.fictitious_result import Outcome, assemble
 from mfgprox.solvers.fictitious_state import State
+from mfgprox.solvers.fictitious_terminal import unmet
 from mfgprox.solvers.iterate import Record
 from mfgprox.solvers.refuse import require_plain
 from mfgprox.tolerance import Status, Tolerance
@@ -31,8 +32,8 @@ UPDATES = ("newton", "line-search", "classical")
 ROUGH_GAP, ROUGH_STEPS = 1e-3, 12
 """A grid that is not extrapolated only gives a start: a relative gap, or so many updates."""
 GAP, RESIDUAL = 1e-6, 1e-4
-"""Relative discrete gap and ∫|R_pushed - R_Gibbs| of the grids that are extrapolated: R is off by
-the residual, which may be as large as the root of the gap."""
+"""Relative discrete gap and ∫|R_pushed - R_Gibbs|, where U_1 tells R, of the grids that are
+extrapolated: R is off by that, which may be as large as the root of the gap."""
 GAIN = 1e-5
 """Relative rise of the dual value in the last update below which, from a start, the coarser ones of
 these grids are done too: what remains is a fraction of it, and the gap is mostly in the tails."""
@@ -110,13 +111,14 @@ class FictitiousPlay:
         accuracy = ACCURATE if warm and state.level == 0 else QUICK
         new, improved = newton.update(response, *accuracy)
         state.response, state.potentials[-1] = new, new.wanted
-        slow = new.gap > SLOW * response.gap and new.residual > SLOW * response.residual
+        left = unmet(new)
+        slow = new.gap > SLOW * response.gap and left > SLOW * unmet(response)
         state.slow_steps = state.slow_steps + 1 if slow else 0
         improved = improved and state.slow_steps < MOST_SLOW_STEPS
-        settled = _settled(new, tolerance, patient=state.slow_steps < SLOW_STEPS)
+        settled = _settled(new, left, tolerance, patient=state.slow_steps < SLOW_STEPS)
         if warm and not state.last:
             gain = new.dual - response.dual
-            settled = settled or (gain <= GAIN * abs(new.dual) and new.residual <= RESIDUAL)
+            settled = settled or (gain <= GAIN * abs(new.dual) and left <= RESIDUAL)
         if settled and _too_slow(state, new):
             record = _record(state, new, settled=False)
             states.speed_up(problem, state)
@@ -154,12 +156,12 @@ class FictitiousPlay:
         return record.settled or state.age >= LEVEL_STEPS
 
 
-def _settled(response: Response, tolerance: Tolerance, patient: bool) -> bool:
-    """Whether the gap, and while there is patience the residual too, are small enough for the
+def _settled(response: Response, left: float, tolerance: Tolerance, patient: bool) -> bool:
+    """Whether the gap, and while there is patience what is left of R too, are small enough for the
     extrapolation to make sense."""
     rtol = min(tolerance.rtol, GAP)
     near = response.gap <= tolerance.atol + rtol * abs(response.dual)
-    return near and (response.residual <= RESIDUAL or not patient)
+    return near and (left <= RESIDUAL or not patient)
 
 
 def _too_slow(state: State, response: Response) -> bool:
