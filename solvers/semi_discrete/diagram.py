@@ -48,7 +48,11 @@ class Triangulation:
 @dataclass(frozen=True, eq=False)
 class Diagram:
     """psi (n,) with hidden sites on the hull; r (n,) >= 0 and moment (2, n): ∫P and ∫xP over the
-    cells; transport: E_P[psi^c]; visible (n,); pairs of neighbours with ∂r_j/∂psi_k = -coupling."""
+    cells; transport: E_P[psi^c]; visible (n,); pairs of neighbours with ∂r_j/∂psi_k = -coupling.
+
+    aside: sites in no triangle that lie beyond the hull of the others, their psi as given: those
+    of points in a row that is not quite straight, say. Weights: those of the true corners alone.
+    """
 
     psi: np.ndarray
     r: np.ndarray
@@ -56,6 +60,7 @@ class Diagram:
     transport: float
     visible: np.ndarray
     hidden: Hidden
+    aside: Hidden
     j_of: np.ndarray
     k_of: np.ndarray
     coupling: np.ndarray
@@ -90,7 +95,7 @@ def diagram(
     used = whole.corners[whole.corners[:, 0] >= 0]
     visible[used.ravel()] = True
     visible = visible[:n]
-    hidden, height = _hidden(sites, whole, visible)
+    hidden, height, aside = _hidden(sites, whole, visible)
     if left_out is not None:
         back = left_out & ~visible
         back[hidden.sites] = False
@@ -98,7 +103,7 @@ def diagram(
             return diagram(source, sites, psi, left_out & ~back)
     psi = psi.copy()
     psi[hidden.sites] = sites.squares[hidden.sites] - height
-    return _measured(source, sites, psi, whole, visible, hidden)
+    return _measured(source, sites, psi, whole, visible, (hidden, aside))
 
 
 def _width(source: Source) -> float:
@@ -107,8 +112,8 @@ def _width(source: Source) -> float:
 
 def _hidden(
     sites: Sites, whole: Triangulation, visible: np.ndarray
-) -> tuple[Hidden, np.ndarray]:  # fmt: skip
-    """The hidden sites within the hull of the visible ones, and its height there."""
+) -> tuple[Hidden, np.ndarray, Hidden]:  # fmt: skip
+    """The hidden sites within the hull of the visible ones, its height there, and those aside."""
     found = sites.walk[~visible[sites.walk]]
     where, weights = np.empty(found.size, np.int64), np.zeros((found.size, 3))
     height = np.zeros(found.size)
@@ -121,7 +126,11 @@ def _hidden(
     outer = (corners >= sites.count) & (weights > 0.0)
     within = (where >= 0) & ~outer.any(axis=1)
     hidden = Hidden(found[within], corners[within], weights[within], where[within])
-    return hidden, height[within]
+    beyond = (where >= 0) & ~within
+    share = np.where(corners < sites.count, weights, 0.0)[beyond]
+    share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
+    aside = Hidden(found[beyond], corners[beyond], share, where[beyond])
+    return hidden, height[within], aside
 
 
 def _measured(
@@ -130,7 +139,7 @@ def _measured(
     psi: np.ndarray,
     whole: Triangulation,
     visible: np.ndarray,
-    hidden: Hidden,
+    out: tuple[Hidden, Hidden],
 ) -> Diagram:
     n = sites.count
     r, moment, j_of, k_of, coupling = _cells(source, sites, whole)
@@ -140,7 +149,7 @@ def _measured(
         - 2.0 * float((sites.x[:n] * moment[0] + sites.y[:n] * moment[1]).sum())
     )
     return Diagram(
-        psi, np.maximum(r, 0.0), moment, transport, visible, hidden,
+        psi, np.maximum(r, 0.0), moment, transport, visible, *out,
         j_of, k_of, coupling, whole,
     )  # fmt: skip
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csc_array
+from scipy.sparse.linalg import splu
 
 from mfgprox.kernels.aggregation import conjugate_gradients
 from mfgprox.kernels.graph import joined, paired, rows_of
@@ -12,6 +14,8 @@ COARSEST = 1
 SLOWEST = 0.7
 """Share of the rows that a coarser level may keep."""
 MOST_ITERATIONS = 200
+ALONE = 1e-12
+"""Added to the diagonal of rows whose neighbours are all loose."""
 
 Graph = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """start, index, value and shift."""
@@ -59,6 +63,56 @@ def solved(
         x,
     )  # fmt: skip
     return x, iterations
+
+
+def exact(
+    j_of: np.ndarray,
+    k_of: np.ndarray,
+    coupling: np.ndarray,
+    shift: np.ndarray,
+    right: np.ndarray,
+    solid: np.ndarray,
+    loose: np.ndarray,
+) -> np.ndarray:
+    """x (n,) with (L + diag(shift)) x = right on the solid rows, by factors; 0 elsewhere.
+
+    A diagonal of an M-matrix exceeds its row by the shift: factors without pivots keep the digits
+    of rows whose couplings are 10⁻¹² of others. Loose rows: the means of their neighbours, who do
+    not feel them.
+    """
+    x, among = np.zeros(solid.size), solid[j_of] & solid[k_of] & (coupling > 0.0)
+    number = np.cumsum(solid) - 1
+    pairs = number[j_of[among]], number[k_of[among]]
+    x[solid] = _factored(*pairs, coupling[among], shift[solid], right[solid])
+    if not loose.any():
+        return x
+    number, count = np.cumsum(loose) - 1, int(np.count_nonzero(loose))
+    one = np.concatenate([j_of[loose[j_of] & solid[k_of]], k_of[loose[k_of] & solid[j_of]]])
+    other = np.concatenate([k_of[loose[j_of] & solid[k_of]], j_of[loose[k_of] & solid[j_of]]])
+    among = loose[j_of] & loose[k_of]
+    tied = np.bincount(number[one], minlength=count) + ALONE
+    pull = np.bincount(number[one], x[other], count)
+    pairs = number[j_of[among]], number[k_of[among]]
+    x[loose] = _factored(*pairs, np.ones(len(pairs[0])), tied, pull)
+    return x
+
+
+def _factored(
+    j_of: np.ndarray, k_of: np.ndarray, coupling: np.ndarray, shift: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    n, at = shift.size, np.arange(shift.size)
+    diagonal = np.bincount(j_of, coupling, n) + np.bincount(k_of, coupling, n) + shift
+    A = csc_array(
+        (
+            np.concatenate([diagonal, -coupling, -coupling]),
+            (np.concatenate([at, j_of, k_of]), np.concatenate([at, k_of, j_of])),
+        ),
+        shape=(n, n),
+    )
+    factors = splu(
+        A, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+    )
+    return np.asarray(factors.solve(right))
 
 
 def _row_sums(graph: Graph) -> np.ndarray:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mfgprox.solvers.semi_discrete.diagram import bridged
+from mfgprox.solvers.semi_discrete.diagram import Hidden, bridged
 from mfgprox.solvers.semi_discrete.dual import Lattice, Point, better, point
 from mfgprox.solvers.semi_discrete.islands import shifted
-from mfgprox.solvers.semi_discrete.linear import solved
+from mfgprox.solvers.semi_discrete.linear import exact, solved
 from mfgprox.solvers.semi_discrete.release import released, touched
 
 FACTOR = 8.0
@@ -32,9 +32,8 @@ BOLD = 0.01
 RELEASE = 0.03
 """Share of ‖R - r‖ on hidden sites from which these are released."""
 FAR, EFFORT = 0.05, (1e-2, 1e-4)
-"""Relative accuracy of a lattice's linear systems, while ‖R - r‖ exceeds FAR and below."""
-CLOUD_EFFORT = 1e-8
-"""That of a cloud's: where points crowd at a corner of P an error of 10⁻⁴ of the energy, which is
+"""Relative accuracy of a lattice's linear systems, while ‖R - r‖ exceeds FAR and below. A cloud's
+are solved exactly: where points crowd at a corner of P an error of 10⁻⁴ of the energy, which is
 that of the cells with much mass, empties the cells that hold 10⁻⁴ of theirs."""
 LOPSIDED = 0.05
 """Ratio of limited gains to limited losses, or the reverse, below which the limit is widened."""
@@ -78,46 +77,61 @@ def improved(lattice: Lattice, at: Point, slow: bool = False) -> tuple[Point, fl
 
 
 def direction(lattice: Lattice, at: Point, factor: float, *, widened: bool = True) -> Direction:
-    """Newton's step for the visible sites; hidden ones move with the hull, their R counts there.
+    """Newton's step for the visible sites; others move with those around, their R counts there.
 
     factor: by which masses are asked to change at most; widened where that is too little.
     """
     d, n = at.diagram, lattice.sites.count
-    R, shift = at.R.copy(), at.curvature.copy()
-    hidden, active = d.hidden, ~at.hidden
-    for values in (R, shift):
-        share = values[hidden.sites]
-        values[hidden.sites] = 0.0
-        for k in range(3):
-            real = hidden.corners[:, k] < n
-            values += np.bincount(
-                hidden.corners[real, k], (share * hidden.weights[:, k])[real], minlength=n
-            )
-    coupling = d.coupling
+    R, shift, active = at.R.copy(), at.curvature.copy(), np.ones(n, bool)
+    for out in d.hidden, d.aside:
+        active[out.sites] = False
+        for values in R, shift:
+            _passed_on(out, values)
     held = np.zeros(n, bool)
-    held[d.j_of[coupling > 0.0]] = held[d.k_of[coupling > 0.0]] = True
+    held[d.j_of[d.coupling > 0.0]] = held[d.k_of[d.coupling > 0.0]] = True
     # A cell outside of P moves with its neighbours: psi could rise by epsilon there unnoticed.
     loose = active & ~held & (np.count_nonzero(active) > 1)
     gradient = np.where(loose, 0.0, R - d.r)
     right = gradient if np.isinf(factor) else _balanced(gradient, d.r, factor, widened)
     shift = np.where(loose, 0.0, np.maximum(shift, 1e-14 / (lattice.epsilon * n)))
+    if lattice.cells is None:
+        found = exact(d.j_of, d.k_of, d.coupling, shift, right, active & ~loose, loose)
+    else:
+        found = _approximate(at, right, shift, active, loose)
+    if not np.isfinite(found).all():
+        raise FloatingPointError("a step is not finite")
+    step = np.zeros(n + 4)
+    step[:n] = np.clip(found, -LONGEST * lattice.epsilon, LONGEST * lattice.epsilon)
+    for out in d.hidden, d.aside:
+        step[out.sites] = (step[out.corners] * out.weights).sum(axis=1)
+    step = step[:n]
+    return Direction(step, float((gradient * step)[active].sum()))
+
+
+def _passed_on(out: Hidden, values: np.ndarray) -> None:
+    """Values (n,) of sites without a cell, added to those at the corners around them."""
+    n, share = values.size, values[out.sites]
+    values[out.sites] = 0.0
+    for k in range(3):
+        real = out.corners[:, k] < n
+        values += np.bincount(out.corners[real, k], (share * out.weights[:, k])[real], minlength=n)
+
+
+def _approximate(
+    at: Point, right: np.ndarray, shift: np.ndarray, active: np.ndarray, loose: np.ndarray
+) -> np.ndarray:
+    """The solution (n,) of a lattice's system, 0 where not active; the loose weakly coupled."""
+    d, coupling = at.diagram, at.diagram.coupling
     if loose.any():
         weak = WEAK * float(coupling.max(initial=0.0))
         coupling = np.where(loose[d.j_of] | loose[d.k_of], weak, coupling)
     number = np.cumsum(active) - 1
     effort = EFFORT[0] if at.residual > FAR else EFFORT[1]
-    if lattice.cells is None:
-        effort = CLOUD_EFFORT
-    found, _ = solved(
+    found = np.zeros(active.size)
+    found[active], _ = solved(
         number[d.j_of], number[d.k_of], coupling, shift[active], right[active], effort
     )
-    if not np.isfinite(found).all():
-        raise FloatingPointError("a step is not finite")
-    step = np.zeros(n + 4)
-    step[:n][active] = np.clip(found, -LONGEST * lattice.epsilon, LONGEST * lattice.epsilon)
-    step[hidden.sites] = (step[hidden.corners] * hidden.weights).sum(axis=1)
-    step = step[:n]
-    return Direction(step, float((gradient * step)[active].sum()))
+    return found
 
 
 def _balanced(change: np.ndarray, r: np.ndarray, factor: float, widened: bool) -> np.ndarray:
