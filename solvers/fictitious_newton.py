@@ -28,6 +28,8 @@ arrives, the secant down to that lets the cell fall without end."""
 MISSED, DRAWN = 0.1, (1.0, 0.7, 0.5, 0.35, 0.25, 0.15)
 """Share of the mass asked for below which cells count as missed, and the slopes that draw mass
 there, as shares of the steepest."""
+WORTH = 1e-6
+"""Relative rise of the dual value for which a potential is cut off, which leaves it with kinks."""
 
 
 class Preconditioner:
@@ -138,7 +140,7 @@ def update(response: Response, forcing: float, most: int) -> tuple[Response, boo
         other, taken = _searched(response, direction(response, forcing, most, LEAST_SHARE))
         if taken > 0.0 and (length == 0.0 or other.dual > best.dual):
             best, length = other, taken
-    return (drawn(best), True) if length > 0.0 else (response, False)
+    return (drawn(lowered(best)), True) if length > 0.0 else (response, False)
 
 
 def _searched(response: Response, way: tuple[np.ndarray, float, int]) -> tuple[Response, float]:
@@ -164,6 +166,27 @@ def _searched(response: Response, way: tuple[np.ndarray, float, int]) -> tuple[R
             return candidate, length
         length *= 0.5
     return response, 0.0
+
+
+def lowered(response: Response) -> Response:
+    """Where f'(∞) = ∞, the potential capped at the steepest slope that moves mass, if it pays.
+
+    A first step asks for all of P that lies where Q has next to nothing: thousands of times too
+    much. The mass leaves, and the slope of the terminal condition there is too small for Newton
+    steps to bring the potential down again.
+    """
+    level = response.level
+    if not level.positive or np.isfinite(level.problem.divergence.recession):
+        return response
+    wanted = response.potential.copy()
+    owner = np.arange(wanted.size).reshape(wanted.shape)
+    steepest = level.problem.cost.steepest(level.speed)
+    hamilton_jacobi.lipschitz_cap(wanted, owner, steepest / level.inverse)
+    if not (wanted < response.potential).any():
+        return response
+    candidate = level.respond(wanted)
+    gain = candidate.dual - response.dual
+    return candidate if gain > WORTH * abs(response.dual) else response
 
 
 def drawn(response: Response) -> Response:
