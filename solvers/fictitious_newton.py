@@ -25,9 +25,10 @@ SHORTENED, LEAST_SHARE = 0.3, 0.01
 """Length of a step below which another is tried where f(0) = ∞: with slopes between the Gibbs
 density and a pushed one of that share of it at least. Where next to nothing of what is asked for
 arrives, the secant down to that lets the cell fall without end."""
-MISSED, DRAWN = 0.1, (1.0, 0.7, 0.5, 0.35, 0.25, 0.15)
-"""Share of the mass asked for below which cells count as missed, and the slopes that draw mass
-there, as shares of the steepest."""
+MISSED = 0.1
+"""Share of the mass asked for below which cells count as missed."""
+DRAWN, LEVELLED = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15), (0.1, 0.03, 0.01)
+"""Slopes, as shares of the steepest, that draw mass to missed cells, and those that let it stay."""
 WORTH = 1e-6
 """Relative rise of the dual value for which a potential is cut off, which leaves it with kinks."""
 
@@ -190,8 +191,10 @@ def lowered(response: Response) -> Response:
 
 
 def drawn(response: Response) -> Response:
-    """Where f(0) = ∞ and hardly any of the mass arrives that is asked for, the potential falls
-    away from the cells where it does, at the slope with the largest dual value, if that gains.
+    """Where f(0) = ∞ and hardly any of the mass arrives that is asked for, the potential lowered in
+    the cells where it does, if that gains: it falls away from the others at one of the slopes
+    DRAWN, which draws mass there, or it rises from them by no more than one of the slopes LEVELLED,
+    so that no mass leaves.
 
     The conjugate gradients do not see such cells: they hold next to nothing of the dual value, and
     all of the primal one.
@@ -202,17 +205,19 @@ def drawn(response: Response) -> Response:
     missed = response.pushed < MISSED * response.gibbs
     if not missed.any() or missed.all():
         return response
-    best = response
-    for share in DRAWN:
-        slope = share * level.problem.cost.steepest(level.speed)
-        lowest = np.where(missed, np.inf, -response.potential)
-        owner = np.arange(lowest.size).reshape(lowest.shape)
-        hamilton_jacobi.lipschitz_cap(lowest, owner, slope / level.inverse)
-        wanted = np.where(missed, np.minimum(response.potential, -lowest), response.potential)
-        candidate = level.respond(wanted)
-        if candidate.dual > best.dual:
-            best = candidate
-    return best
+    for sign, shares in ((-1.0, DRAWN), (1.0, LEVELLED)):
+        best = response
+        for share in shares:
+            slope = share * level.problem.cost.steepest(level.speed)
+            bound = np.where(missed, np.inf, sign * response.potential)
+            owner = np.arange(bound.size).reshape(bound.shape)
+            hamilton_jacobi.lipschitz_cap(bound, owner, slope / level.inverse)
+            wanted = np.minimum(response.potential, np.where(missed, sign * bound, np.inf))
+            candidate = level.respond(wanted)
+            if candidate.dual > best.dual:
+                best = candidate
+        response = best
+    return response
 
 
 def _sum(a: np.ndarray, b: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
 from mfgprox.solvers import fictitious_grids as grids
@@ -115,6 +116,7 @@ def advance(problem: Problem, state: State) -> None:
     starts = grids.prolonged(
         potentials, [problems[i].grid for i in known], problems[level + 1].grid
     )
+    starts += _safe_starts(current(problem, state), problems[level].grid, problems[level + 1].grid)
     if state.start is not None:
         own = [_start_on(problem, state, i) for i in (*known, level + 1)]
         nested = [problems[i].grid for i in (*known, level + 1)]
@@ -123,6 +125,15 @@ def advance(problem: Problem, state: State) -> None:
     if level < state.first_extrapolated:
         speed = grids.next_speed(current(problem, state))
     _enter(problem, state, starts, speed)
+
+
+def _safe_starts(response: Response, coarse: Grid, fine: Grid) -> list[np.ndarray]:
+    """The potential that was found without its valleys in tails, which may draw all the mass where
+    speeds are bounded otherwise, and a constant."""
+    mass = response.gibbs
+    lowest = response.potential[mass > grids.WITH_MASS * mass.max()].min()
+    filled = np.maximum(response.potential, lowest).reshape(coarse.shape)
+    return [grids.resample(filled, coarse, fine, degree=1, beyond=False), np.zeros(fine.shape)]
 
 
 def speed_up(problem: Problem, state: State) -> None:
