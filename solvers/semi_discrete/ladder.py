@@ -5,7 +5,8 @@ points beyond P hold none. For epsilon of the order of the mean squared distance
 is spread over all points, and a potential is known at which all of their cells hold mass
 (`beginning`). From there epsilon goes to where it is wanted: R changes a little at a time, and
 cells lose what they have too much. Where P has next to no mass between its parts, a share of P is
-spread evenly over the box first, and falls until there is none.
+spread evenly over the box first, and falls until there is none. So it does at the epsilon that is
+wanted where the first way leads nowhere.
 
 A stretch of such a way that ends with empty cells, or not at all, is taken again in shorter ones.
 Source: Baptista et al., Proximal optimal transport divergences, (2.4); continuation.
@@ -23,8 +24,8 @@ from mfgprox.solvers.semi_discrete.dual import Lattice, Point, point
 from mfgprox.solvers.semi_discrete.newton import improved
 from mfgprox.solvers.semi_discrete.sites import Source
 
-PATIENCE = 8
-"""Steps in which ‖R - r‖ must halve in a direct attempt; else it is given up."""
+PATIENCE = 8, 20
+"""Steps in which ‖R - r‖ must halve in a direct attempt, and in one from the end of a way."""
 NEAR = 1e-3
 """‖R - r‖ at which a problem on the way is left."""
 ASTRAY = 0.5
@@ -38,7 +39,8 @@ FIRST = 0.1
 """Share of the whole way that the first stretch is."""
 LONGER, SHORTER, SHORTEST = 1.5, 0.4, 1e-3
 """Factors of a stretch after one of few steps and after one that failed; the end of all trying."""
-FEW = 4
+FEW, SHORT = 4, 0.12
+"""Steps that are few; length up to which a stretch counts that leaves cells astray."""
 POWER = 6
 """Of what is left of the way: the share of P that is spread evenly, 1 to begin with and 0 at the
 end."""
@@ -53,12 +55,16 @@ def climbed(
 
     first (n,): psi to begin with. most_steps: at the problem itself, in each of the attempts.
     """
-    at, steps = _descended(lattice, first, tolerance, tolerance, most_steps, PATIENCE)
+    at, steps = _descended(lattice, first, tolerance, tolerance, most_steps, PATIENCE[0])
     if at.residual <= tolerance:
         return at, steps
-    psi, taken = _by_epsilon(lattice, tolerance)
-    new, last = _descended(lattice, psi, tolerance, tolerance, most_steps, most_steps)
-    return (new if new.residual < at.residual else at), steps + taken + last
+    for way in _by_epsilon, _by_background:
+        psi, taken = way(lattice, tolerance)
+        new, last = _descended(lattice, psi, tolerance, tolerance, most_steps, PATIENCE[1])
+        at, steps = (new if new.residual < at.residual else at), steps + taken + last
+        if at.residual <= tolerance:
+            break
+    return at, steps
 
 
 def _by_epsilon(lattice: Lattice, tolerance: float) -> tuple[np.ndarray, int]:
@@ -81,7 +87,7 @@ def _by_epsilon(lattice: Lattice, tolerance: float) -> tuple[np.ndarray, int]:
 def _by_background(lattice: Lattice, tolerance: float) -> tuple[np.ndarray, int]:
     """psi near the solution, and the steps in all."""
     begin = replace(lattice, source=_covered(lattice.source, 1.0))
-    at, steps = _descended(begin, contracted(begin), NEAR, LEAST * tolerance, STEPS, PATIENCE)
+    at, steps = _descended(begin, contracted(begin), NEAR, LEAST * tolerance, STEPS, PATIENCE[0])
 
     def on_the_way(t: float) -> Lattice:
         return replace(lattice, source=_covered(lattice.source, (1.0 - t) ** POWER))
@@ -105,6 +111,8 @@ def _followed(
         if _settled(at, NEAR, LEAST * tolerance):
             t, psi = to, at.psi
             stretch *= LONGER if taken <= FEW else 1.0
+        elif at.residual <= NEAR and to - t <= SHORT:
+            t, psi = to, at.psi
         else:
             stretch = SHORTER * (to - t)
         if t == 1.0 or stretch < SHORTEST:
