@@ -36,6 +36,18 @@ class Uniform:
             total += logarithm(share).reshape([-1 if a == d - 1 - i else 1 for a in range(d)])
         return total
 
+    @property
+    def volume(self) -> float:
+        """Length, area or volume, by the number of axes."""
+        return float(np.prod(self.upper - self.lower))
+
+    def share(self, low: list[np.ndarray], high: list[np.ndarray]) -> np.ndarray:
+        """Of each of m boxes, what lies in this one; low, high: (m,) for each axis, x first."""
+        part = np.ones(low[0].shape)
+        for a, b, lower, upper in zip(low, high, self.lower, self.upper, strict=True):
+            part = part * np.maximum(np.minimum(b, upper) - np.maximum(a, lower), 0.0) / (b - a)
+        return _snapped(part)
+
     def cut_off(self, grid: Grid) -> float:
         require_dimension(self.lower.size, grid)
         inside = np.minimum(self.upper, grid.upper) - np.maximum(self.lower, grid.lower)
@@ -45,7 +57,11 @@ class Uniform:
 def covered(edges: np.ndarray, lower: float, upper: float) -> np.ndarray:
     """Share of each cell that the interval covers; slivers of rounding count as none or all."""
     overlap = np.minimum(edges[1:], upper) - np.maximum(edges[:-1], lower)
-    share = np.clip(overlap / np.diff(edges), 0.0, 1.0)
+    return _snapped(overlap / np.diff(edges))
+
+
+def _snapped(share: np.ndarray) -> np.ndarray:
+    share = np.clip(share, 0.0, 1.0)
     share[share < SNAP] = 0.0
     share[share > 1.0 - SNAP] = 1.0
     return share
@@ -88,17 +104,24 @@ class Ring:
         """Share of each cell that lies in the ring, grid.shape."""
         require_dimension(self.center.size, grid)
         d = grid.dimension
-        edges = [grid.edges(i) - self.center[i] for i in range(d)]
-        near, far = _distances(edges)
+        edges = [grid.edges(i) for i in range(d)]
+        near, far = _distances([e - c for e, c in zip(edges, self.center, strict=True)])
         share = np.where((near >= self.inner) & (far <= self.outer), 1.0, 0.0)
         cut = (far > self.inner) & (near < self.outer) & (share == 0.0)
         index = np.nonzero(cut)
         low = [edges[i][index[d - 1 - i]] for i in range(d)]
         high = [edges[i][index[d - 1 - i] + 1] for i in range(d)]
-        part = _ball_in_box(self.outer, low, high) - _ball_in_box(self.inner, low, high)
-        part = np.clip(part / grid.cell_volume, 0.0, 1.0)
-        share[index] = np.where(part < SNAP, 0.0, part)
+        share[index] = self.share(low, high)
         return share
+
+    def share(self, low: list[np.ndarray], high: list[np.ndarray]) -> np.ndarray:
+        """Of each of m boxes, what lies in the ring; low, high: (m,) for each axis, x first."""
+        a = [x - c for x, c in zip(low, self.center, strict=True)]
+        b = [x - c for x, c in zip(high, self.center, strict=True)]
+        part = _ball_in_box(self.outer, a, b) - _ball_in_box(self.inner, a, b)
+        size = np.prod([v - u for u, v in zip(a, b, strict=True)], axis=0)
+        part = np.clip(part / size, 0.0, 1.0)
+        return np.where(part < SNAP, 0.0, part)
 
 
 def _distances(edges: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,8 @@ from mfgprox.solvers.semi_discrete.sites import Sites, Source
 
 ROUNDING = 1e-12
 """Relative difference of dual values up to which they may be the same."""
+SOLID = 1e-10
+"""Mass of a cell whose moments are known to 1e-6 or so: they are differences of sums of order 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +98,16 @@ def point(lattice: Lattice, psi: np.ndarray, left_out: np.ndarray | None = None)
         gap = float((at.psi * at.r).sum()) + epsilon * between + conjugate
     curvature = _slope(f, R, log_b) / epsilon
     return Point(psi, left_out, at, R, curvature, conjugate, dual, gap)
+
+
+def barycentres(lattice: Lattice, at: Point) -> list[np.ndarray]:
+    """Of P in the cells of the diagram, (n,) along x and along y; an atom's own place where its
+    cell holds so little that the moments are rounding."""
+    n = at.r.size
+    return [
+        np.divide(moment, at.r, out=y[:n].copy(), where=at.r > SOLID)
+        for moment, y in zip(at.diagram.moment, (lattice.sites.x, lattice.sites.y), strict=True)
+    ]
 
 
 def better(a: Point, b: Point) -> bool:

@@ -11,7 +11,8 @@ from mfgprox.grid import Grid
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.cut_cells import has_edges
 from mfgprox.solvers.semi_discrete.dual import Point
-from mfgprox.solvers.semi_discrete.level import Level, ratio
+from mfgprox.solvers.semi_discrete.grids import ratio
+from mfgprox.solvers.semi_discrete.level import Level
 from mfgprox.solvers.semi_discrete.state import Extrapolated, SemiDiscreteState, extrapolated
 from mfgprox.splines import SplinePotential
 from mfgprox.tolerance import Status
@@ -65,7 +66,7 @@ def solution(
 
 
 def _value(work: Level, state: SemiDiscreteState, grids: list[Grid]) -> Extrapolated:
-    at, used = state.point, grids[state.first :]
+    at, used = state.point, [*(grids[k] for k in state.visited), grids[-1]]
     ratios = [ratio(a, b) for a, b in pairwise(used)]
     values, gaps = [*state.values, work.value(at)], [*state.gaps, at.gap]
     found = extrapolated(values, gaps, ratios, edges=has_edges(work.problem.densities[1]))

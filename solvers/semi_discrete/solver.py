@@ -21,7 +21,8 @@ from mfgprox.solvers.cut_cells import as_data
 from mfgprox.solvers.iterate import Record, Unsuitable
 from mfgprox.solvers.refuse import require_plain
 from mfgprox.solvers.semi_discrete.dual import Point, point
-from mfgprox.solvers.semi_discrete.level import Level, ladder, needed
+from mfgprox.solvers.semi_discrete.grids import after, ladder, needed
+from mfgprox.solvers.semi_discrete.level import Level
 from mfgprox.solvers.semi_discrete.newton import improved
 from mfgprox.solvers.semi_discrete.result import solution
 from mfgprox.solvers.semi_discrete.state import SemiDiscreteState
@@ -39,6 +40,8 @@ SLOW = 0.7
 """A step that leaves more than this share of the gap and gains next to nothing is a slow one."""
 STILL, STANDING = 0.99, 3
 """A step that leaves more than the former share of the gap counts as so many slow ones."""
+HARD = 20
+"""Steps on a grid after which none finer than the problem's own are taken."""
 PATIENCE = 10
 """Slow steps in a row after which a grid is left."""
 
@@ -66,8 +69,8 @@ class SemiDiscrete:
             except Useless:
                 guide = None
             if guide is not None:
-                first = needed(ladder(problem))
-                state = SemiDiscreteState(first, np.zeros(0), guide=guide, first=first)
+                first = needed(problem)
+                state = SemiDiscreteState(first, np.zeros(0), guide=guide)
                 work = self.work(problem, state)
                 state.enter(first, work, point(work.lattice, work.carried(guide)))
                 return state
@@ -111,15 +114,17 @@ class SemiDiscrete:
 
     def _refine(self, problem: Problem, state: SemiDiscreteState) -> None:
         at, work = state.point, self.work(problem, state)
+        state.visited.append(state.level)
         state.values.append(work.value(at))
         state.gaps.append(at.gap)
         state.counts.append(state.steps)
-        finer = _level(problem, state.level + 1)
+        following = after(ladder(problem), state.level, hard=state.steps > HARD)
+        finer = _level(problem, following)
         found = point(finer.lattice, finer.carried(work.field(at)))
         if state.guide is not None:
             other = point(finer.lattice, finer.carried(state.guide))
             found = other if other.dual > found.dual else found
-        state.enter(state.level + 1, finer, found)
+        state.enter(following, finer, found)
 
     def finish(
         self,

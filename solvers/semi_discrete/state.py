@@ -9,6 +9,7 @@ import numpy as np
 
 from mfgprox.solvers.iterate import TRANSIENT
 from mfgprox.solvers.semi_discrete.dual import Point, point
+from mfgprox.solvers.semi_discrete.grids import WIDEST
 from mfgprox.solvers.semi_discrete.level import Level
 
 
@@ -25,15 +26,15 @@ class SemiDiscreteState:
     """On this grid."""
     slow: int = 0
     """Steps on this grid, the last ones in a row, that brought next to nothing."""
+    visited: list[int] = field(default_factory=list)
+    """The grids that are done."""
     values: list[float] = field(default_factory=list)
-    """Of the grids that are done, coarsest first."""
+    """Of these grids."""
     gaps: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
-    """Steps on the grids that are done."""
+    """Steps on these grids."""
     guide: np.ndarray | None = None
     """The potential of a start, at the centres of its grid; nan where it says nothing."""
-    first: int = 0
-    """The grid that the solve began on."""
     done: bool = False
     """Nothing is left to gain on the problem's own grid."""
     work: Level | None = field(default=None, metadata=TRANSIENT)
@@ -65,10 +66,11 @@ class Extrapolated:
     error: float
 
 
-EDGES = 2.5
-"""Order of what edges of Q leave: the map is steep as one over the root of the distance there."""
-WIDEST = 2.1
-"""Of the grids that a fit takes, the coarsest has cells so many times as wide as the finest."""
+ORDERS = (2.0, 2.5, 3.0)
+"""Of what edges of Q leave: the map is steep as one over the root of the distance there, and how
+edges cut cells scatters by the third order."""
+ENOUGH = 6
+"""Grids to which all of these orders are fitted; to fewer, all but the last."""
 
 
 def extrapolated(
@@ -76,9 +78,10 @@ def extrapolated(
 ) -> Extrapolated:
     """The limit of the values of finer and finer grids, whose error is of second order.
 
-    values, gaps: coarsest first; ratios: by which the cells of each but the last are wider than
-    those of the next. Richardson's value of the last two grids; the error is what those of the last
-    two pairs suggest, inf for a single grid. edges: whether edges of Q cut cells; see `_fitted`.
+    values, gaps: in the order of the grids; ratios: by which the cells of each but the last are
+    wider than those of the next. Richardson's value of the last two grids; the error is what those
+    of the last two pairs suggest, inf for a single grid. edges: whether edges of Q cut cells; see
+    `_fitted`.
     """
     if not ratios:
         return Extrapolated(values[-1], math.inf)
@@ -105,16 +108,17 @@ def _limits(values: list[float], ratios: list[float]) -> list[float]:
 
 
 def _fitted(values: list[float], ratios: list[float]) -> Extrapolated:
-    """The limit from a fit of errors of orders 2 and EDGES to the grids of up to WIDEST times as
-    wide cells, three at least, weighted by their cells. The error: what the second of the two
-    orders brings."""
+    """The limit from a fit of errors of ORDERS, weighted by the third power of the cells an axis.
+    The error: what the last of the orders brings."""
     width = np.cumprod([1.0, *ratios[::-1]])[::-1]
-    last = max(3, int((width <= WIDEST).sum()))
-    width, value = width[-last:], np.array(values[-last:])
+    width = width / width.min()
+    taken = width <= WIDEST[True]
+    width, value = width[taken], np.array(values)[taken]
 
-    def limit(*orders: float) -> float:
-        columns = np.stack([width**q for q in (-2.0, *(q - 2.0 for q in orders))], axis=1)
-        return float(np.linalg.lstsq(columns, value / width**2, rcond=None)[0][0])
+    def limit(orders: tuple[float, ...]) -> float:
+        columns = np.stack([width ** (q - 3.0) for q in (0.0, *orders)], axis=1)
+        return float(np.linalg.lstsq(columns, value / width**3, rcond=None)[0][0])
 
-    found = limit(2.0, EDGES)
-    return Extrapolated(found, abs(found - limit(2.0)))
+    used = ORDERS if width.size >= ENOUGH else ORDERS[:-1]
+    found = limit(used)
+    return Extrapolated(found, abs(found - limit(used[:-1])))

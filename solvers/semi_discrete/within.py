@@ -12,49 +12,57 @@ second order in the width of the cells; what is left is smooth enough for Richar
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from mfgprox.divergence.base import KL
-from mfgprox.solvers.semi_discrete.dual import Lattice, Point
+from mfgprox.solvers.cut_cells import Parts
+from mfgprox.solvers.semi_discrete.dual import Lattice, Point, barycentres
 
 TINY = 1e-100
 LARGEST = 50.0
 """Exponent within a cell at most."""
 
 
-def spread(lattice: Lattice, at: Point, shares: np.ndarray, cells: np.ndarray) -> float:
-    """The two sums. shares (n, ky, kx): of Q in the parts of the cell of each atom, adding up to
-    one; cells (n,): flat indices of these cells. An atom is the barycentre of its parts."""
+def spread(lattice: Lattice, at: Point, parts: Parts, cells: np.ndarray) -> float:
+    """The two sums over the cells whose parts are known, less what they would be if Q were the same
+    in all parts. An atom is the barycentre of its parts; cells (n,): flat indices of all atoms'."""
     n, r = lattice.sites.count, at.r
     y = (lattice.sites.x[:n], lattice.sites.y[:n])
-    S = [
-        np.divide(m, r, out=c.copy(), where=r > 0.0)
-        for m, c in zip(at.diagram.moment, y, strict=True)
-    ]
-    slope = [2.0 * (c - s) for c, s in zip(y, S, strict=True)]
-    log_mean, covariance = _tilted(lattice, at, shares, slope)
+    S = barycentres(lattice, at)
     gradient = _gradients(lattice.source.P.shape, cells, r > 0.0, y, S)
-    cost = np.zeros(n)
-    for a in range(1 if lattice.source.flat else 2):
-        cost += covariance[a][a] - 2.0 * gradient[a][a] * covariance[a][a]
-    if not lattice.source.flat:
-        cost -= 2.0 * (gradient[0][1] + gradient[1][0]) * covariance[0][1]
-    return float((r * (cost - log_mean)).sum())
+    which = np.searchsorted(cells, parts.cells)
+    slope = [2.0 * (c - s)[which] for c, s in zip(y, S, strict=True)]
+    axes = range(1 if lattice.source.flat else 2)
+    total = 0.0
+    for sign, shares in ((1.0, parts.shares), (-1.0, np.ones((which.size, 1, 1)))):
+        log_mean, covariance = _tilted(lattice, at, which, shares, slope)
+        worth = -log_mean
+        for a, b in itertools.product(axes, axes):
+            worth += (float(a == b) - 2.0 * gradient[a][b][which]) * covariance[a][b]
+        total += sign * float((r[which] * worth).sum())
+    return total
 
 
 def _tilted(
-    lattice: Lattice, at: Point, shares: np.ndarray, slope: list[np.ndarray]
+    lattice: Lattice,
+    at: Point,
+    which: np.ndarray,
+    shares: np.ndarray,
+    slope: list[np.ndarray],
 ) -> tuple[np.ndarray, list[list[np.ndarray]]]:
-    """eps log E[exp(-slope·(y - y_j)/eps)] and the covariance of y under that tilt, for KL; for
-    other f the same to second order, with the curvature of f in the place of that of KL."""
-    r, flat = at.r, lattice.source.flat
+    """eps log E[exp(-slope·(y - y_j)/eps)] and the covariance of y under that tilt, of the atoms
+    `which`, for KL; for other f the same to second order, with the curvature of f in the place of
+    that of KL."""
+    r, flat = at.r[which], lattice.source.flat
     width = [h / k for h, k in zip(lattice.source.spacing, shares.shape[:0:-1], strict=True)]
     place = [w * (np.arange(k) + 0.5) for w, k in zip(width, shares.shape[:0:-1], strict=True)]
     if lattice.divergence.law.kind == KL:
         rate = np.full(r.size, 1.0 / lattice.epsilon)
     else:
         # What overflows has next to no mass.
-        rate = np.divide(at.curvature, r, out=np.zeros(r.size), where=r > TINY)
+        rate = np.divide(at.curvature[which], r, out=np.zeros(r.size), where=r > TINY)
         rate[~(rate < 1.0 / TINY)] = 0.0
     x_share, y_share = shares.sum(axis=1), shares.sum(axis=2)
     means = [x_share @ place[0], y_share @ place[1]]

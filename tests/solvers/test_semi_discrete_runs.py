@@ -14,7 +14,7 @@ from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solvers import make_solver
 from mfgprox.solvers.iterate import Interrupted, Progress, Unsuitable, iterate
-from mfgprox.solvers.semi_discrete.level import ladder, needed
+from mfgprox.solvers.semi_discrete.grids import ladder, needed
 from mfgprox.solvers.semi_discrete.state import extrapolated
 from mfgprox.tree import put_together, take_apart
 
@@ -120,17 +120,25 @@ def test_extrapolation_of_what_edges_leave():
     assert found.error >= abs(extrapolated(values, [0.0] * 4, [2.0] * 3).value - 1.0) * 0.999
 
 
-def test_curved_edges_take_grids_between_the_last_two():
+def test_edges_take_finer_grids_and_grids_in_between_and_end_on_their_own():
     density, grid = Gaussian([0.0, 0.0], std=[0.4, 0.4]), Grid((-3, -3), (3, 3), (128, 128))
-    grids = ladder(Problem(density, Ring([0.1, 0.0], 0.8, 1.5), epsilon=1.0, grid=grid))
-    assert [g.cells[0] for g in grids] == [32, 64, 80, 96, 112, 128]
-    assert grids[needed(grids)].cells == (64, 64)
-    box = ladder(Problem(density, Uniform(lower=[-1, -1], upper=[1, 1]), epsilon=1.0, grid=grid))
-    assert [g.cells[0] for g in box] == [32, 64, 128]
-    h = 6.0 / np.array([g.cells[0] for g in grids])
-    ratios = list(h[:-1] / h[1:])
-    law = 1.0 + 0.3 * h**2 + 0.05 * h**2.5
-    assert extrapolated(list(law), [0.0] * 6, ratios, edges=True).value == pytest.approx(1.0)
+    ring = Problem(density, Ring([0.1, 0.0], 0.8, 1.5), epsilon=1.0, grid=grid)
+    cells = [g.cells[0] for g in ladder(ring)]
+    assert cells == [24, 48, 96, 120, 144, 168, 192, 240, 288, 336, 384, 128]
+    assert needed(ring) == 1
+    wide = Problem(density, Uniform([-2.9, -2.9], [2.9, 2.8]), epsilon=1.0, grid=grid)
+    atoms = [n for n in (np.count_nonzero(wide.on(g).Q) for g in ladder(wide)) if n > 2**15]
+    assert not atoms, "no more atoms than are cheap"
+    smooth = Problem(density, density, epsilon=1.0, grid=grid)
+    assert [g.cells[0] for g in ladder(smooth)] == [32, 64, 128]
+
+
+def test_a_fit_takes_off_all_three_orders_whatever_the_order_of_the_grids():
+    h = 6.0 / np.array([32, 64, 80, 96, 112, 160, 192, 224, 256, 128])
+    law = 1.0 + 0.3 * h**2 + 0.05 * h**2.5 - 0.2 * h**3
+    found = extrapolated(list(law), [0.0] * h.size, list(h[:-1] / h[1:]), edges=True)
+    assert found.value == pytest.approx(1.0, abs=1e-9)
+    assert 1e-7 < found.error < 1e-3
 
 
 def test_extrapolation_of_a_second_order_law():
