@@ -25,7 +25,8 @@ from mfgprox.solvers.semi_discrete.newton import improved
 from mfgprox.solvers.semi_discrete.sites import Source
 
 PATIENCE = 8, 20
-"""Steps in which ‖R - r‖ must halve in a direct attempt, and in one from the end of a way."""
+"""Steps in which ‖R - r‖ must halve in a direct attempt, and in one from the end of the first way;
+in the last attempt there is no such limit."""
 NEAR = 1e-3
 """‖R - r‖ at which a problem on the way is left."""
 ASTRAY = 0.5
@@ -58,9 +59,9 @@ def climbed(
     at, steps = _descended(lattice, first, tolerance, tolerance, most_steps, PATIENCE[0])
     if at.residual <= tolerance:
         return at, steps
-    for way in _by_epsilon, _by_background:
+    for way, patience in (_by_epsilon, PATIENCE[1]), (_by_background, most_steps):
         psi, taken = way(lattice, tolerance)
-        new, last = _descended(lattice, psi, tolerance, tolerance, most_steps, PATIENCE[1])
+        new, last = _descended(lattice, psi, tolerance, tolerance, most_steps, patience)
         at, steps = (new if new.residual < at.residual else at), steps + taken + last
         if at.residual <= tolerance:
             break
