@@ -14,9 +14,10 @@ BETWEEN = (0.625, 0.75, 0.875)
 """Cells an axis of the grids between two of the nested ones, as shares of the finer one's, where Q
 has edges: on the finest grids, over OCTAVES halvings of the cells."""
 OCTAVES = 2
-FINER, MOST_ATOMS, MOST_CELLS = 3.0, 2**15, 2**20
+FINER, SHARE, MOST_ATOMS, MOST_CELLS = 3.0, 0.5, 2**15, 2**20
 """Where Q has edges the finest grid has so many times the problem's own cells an axis at most, and
-no more atoms and cells than these but for those of the problem's own."""
+unless the problem's own has: no more atoms than this share of its cells, no more atoms and cells
+than these."""
 WIDEST = {True: 8.1, False: 2.1}
 """Of the grids that the extrapolation takes, the coarsest has cells so many times as wide as the
 finest, with and without edges."""
@@ -77,4 +78,5 @@ def _scattered(problem: Problem) -> bool:
 
 def _finer(problem: Problem) -> float:
     atoms, cells = int((problem.Q > 0.0).sum()), problem.Q.size
-    return max(1.0, min(FINER, math.sqrt(MOST_ATOMS / atoms), math.sqrt(MOST_CELLS / cells)))
+    more = min(min(SHARE * cells, MOST_ATOMS) / atoms, MOST_CELLS / cells)
+    return max(1.0, min(FINER, math.sqrt(more)))
