@@ -5,8 +5,8 @@ S = F_P⁻¹∘F_R on the faces, gives U_1 its slope, so that at the optimum of 
 |x - y|^p,
     U_1' = p |S(y) - y|^(p-1) sign(S(y) - y).
 This is the gradient of a convex function of F_R: S is never differentiated, a torn map is a jump of
-F_P⁻¹, and where nothing moves the transport has no curvature, which does no harm. Where P > 0 R is
-nowhere zero, whatever f is: across a gap of R U_1 would be concave, and above its ends.
+F_P⁻¹, and where nothing moves the transport has no curvature. Where P > 0 R is nowhere zero,
+whatever f is: across a gap of R U_1 would be concave, and above its ends.
 Source: Baptista et al., Proximal optimal transport divergences, (2.4), (2.23)-(2.25), Theorem 3.1.
 """
 
@@ -28,7 +28,7 @@ LARGEST = 600.0
 TRUSTED, SMALL = 0.01, 1e-5
 """Share of the mass that a step moves below which it is taken if no part of it lowers the primal
 value, and below which it is taken anyway."""
-SHORTEST, ARMIJO = 1e-4, 1e-4
+SHORTEST = ARMIJO = 1e-4
 TAIL = math.log(1e-12)
 """Logarithm of a cell's mass up to which a step may multiply it by anything."""
 SMALLEST_MASS = 1e-300
@@ -235,8 +235,7 @@ class LineLevel:
 
 
 def _falls(at: Point, new: Point) -> bool:
-    """Whether the discrete value, convex in F_R with the gradient -residual, still falls beyond
-    `new`, or rises at most half as fast as it fell at first."""
+    """Whether the value, convex in F_R, still falls beyond `new`, or rises half as fast at most."""
     mass = np.exp(new.log_side) - np.exp(at.log_side)
     across = 1.0 - np.exp(new.log_side) - np.exp(at.log_side)
     change = np.where(new.left == at.left, mass, across) * np.where(new.left, 1.0, -1.0)
