@@ -34,6 +34,8 @@ HOPELESS = 0.01
 """The same, above which a grid that does not settle ends the solve."""
 CLOSE = 1e-3
 """Relative gap up to which it goes on even so."""
+JUMP = 0.1
+"""Relative difference between a cell's mass and what its centre says above which R jumps in it."""
 ROUNDING = 1e-13
 SMALLEST = 1e-300
 STATEMENT = (
@@ -141,7 +143,7 @@ class NewtonOnTheLine:
         own = slice(state.division // 2, None, state.division)
         epsilon = problem.epsilon
         U_1 = U[own]
-        R, _ = problem.divergence.gibbs(U_1, problem.log_Q, epsilon, problem.grid.cell_volume)
+        R = _density(problem, at, state.division)
         information = level.information(at)
         error = abs(primal - dual)
         if state.settled and math.isfinite(state.coarser):
@@ -165,6 +167,23 @@ class NewtonOnTheLine:
             notes=_notes(status, state),
             written_times=np.array([0.0, 1.0]),
         )
+
+
+def _density(problem: Problem, at: Point, division: int) -> np.ndarray:
+    """R on the problem's cells: as at their centres, but where it jumps within them their mass, and
+    what the others leave.
+
+    U_1 does not tell: at the pole of a finite f'(∞) any cell would take what others leave.
+    """
+    mass = np.exp(at.log_R)
+    whole = mass.reshape(-1, division).sum(axis=1)
+    centre = division * mass[division // 2 :: division]
+    jumps = np.abs(whole - centre) > JUMP * np.maximum(whole, centre)
+    found, held = np.where(jumps, whole, centre), float(whole[jumps].sum())
+    left = 1.0 - float(found.sum())
+    if abs(left) < 0.5 * held:
+        found[jumps] *= 1.0 + left / held
+    return np.asarray(found / (found.sum() * problem.grid.cell_volume))
 
 
 def _near_by(level: LineLevel, at: Point) -> bool:
