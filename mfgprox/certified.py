@@ -17,12 +17,15 @@ TIGHT = 0.02
 """Relative distance of the bounds up to which the dual value is a good estimate: its error is the
 square of that of the potential, which for a torn map is not small."""
 
+JUST_OUTSIDE = 0.25
+"""Of the distance of tight bounds: an estimate no further outside is moved to the nearest bound."""
+
 
 def certified(solution: Solution) -> Solution:
     """The solution with bounds from its own terminal potential, whoever made it.
 
     The value is the solver's own estimate where that lies within the bounds; else the dual value
-    behind the lower bound if the bounds are tight or it is far outside, or the nearest bound.
+    behind the lower bound if it is far outside, or well outside of tight ones, or the nearest bound.
     """
     problem = solution.problem
     path = (solution.rho, solution.momentum) if solution.momentum else None
@@ -63,8 +66,10 @@ def best_estimate(own: float, own_error: float, bounds: Bounds) -> tuple[float, 
     if math.isnan(width):
         return inside, max(own_error, inside - own)
     inside = min(inside, bounds.upper)
-    # An estimate that is further outside than the bounds are apart says nothing.
-    off = inside != own and (width <= TIGHT * abs(bounds.dual_value) or abs(inside - own) > width)
+    # An estimate that is further outside than the bounds are apart says nothing, one that is just
+    # outside says which of the bounds is close.
+    tight = width <= TIGHT * abs(bounds.dual_value)
+    off = abs(inside - own) > (JUST_OUTSIDE * width if tight else width)
     if math.isnan(own) or off:
         return min(max(bounds.dual_value, bounds.lower), bounds.upper), width
     left = max(bounds.upper - inside, inside - bounds.lower)
