@@ -25,7 +25,7 @@ def certified(solution: Solution) -> Solution:
     """The solution with bounds from its own terminal potential, whoever made it.
 
     The value is the solver's own estimate where that lies within the bounds; else the dual value
-    behind the lower bound if it is far outside, or well outside of tight ones, or the nearest bound.
+    behind the lower bound if that is far outside, or well outside of tight ones; or the nearer one.
     """
     problem = solution.problem
     path = (solution.rho, solution.momentum) if solution.momentum else None
