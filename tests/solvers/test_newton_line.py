@@ -193,9 +193,6 @@ def test_mass_that_stays_where_it_is_is_not_put_at_the_end_of_the_box():
     stay = grid.centers(0) > 2.0
     assert grid.integrate(found.R) == pytest.approx(1.0, abs=1e-12)
     np.testing.assert_allclose(found.R[stay], given.P[stay], rtol=2e-3, atol=1e-12)
-    finer = Problem(
-        *given.densities, epsilon=3.0, grid=grid.with_cells((2176,)), p=1.5,
-        f_divergence="reverse-kl",
-    )  # fmt: skip
+    finer = given.on(grid.with_cells((2176,)))
     R = solve(finer, "newton", static=True).R.reshape(128, 17).mean(axis=1)
     assert grid.integrate(np.abs(found.R - R)) < 2e-3
