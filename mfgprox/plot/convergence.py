@@ -12,6 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from mfgprox.plot.style import COLORS
 from mfgprox.solution import Solution
 
+MANY = 8
+"""Grids up to which each is called by a word and its number, for more of them there is no room."""
+
 
 def draw_convergence(axes: Axes, solution: Solution) -> None:
     """|gap| against the iteration, with exploitability, the tolerance and the nested grids."""
@@ -70,19 +73,24 @@ def _tolerance(axes: Axes, solution: Solution) -> None:
 
 
 def _levels(axes: Axes, level: np.ndarray | None) -> None:
-    """Shade every other nested grid and number them from the coarsest."""
+    """Shade every other grid and number them as they were visited; where words find no room the
+    numbers stand alone, and the axis says what they are."""
     if level is None or not np.isfinite(level).all() or np.ptp(level) == 0.0:
         return
     starts = [0, *(np.flatnonzero(np.diff(level)) + 1), len(level)]
     axes.set_xlim(0.5, len(level) + 0.5)
+    words = len(starts) - 1 <= MANY
+    if not words:
+        axes.set_xlabel(f"{axes.get_xlabel()} (above: which grid)")
+    least = (0.06 if words else 0.03) * len(level)
     for number, (a, b) in enumerate(itertools.pairwise(starts)):
         if number % 2 == 0:
             axes.axvspan(a + 0.5, b + 0.5, color="0.93", linewidth=0, zorder=0)
-        if (b - a) > 0.06 * len(level):
+        if b - a > least:
             axes.text(
                 0.5 * (a + b) + 0.5,
                 0.97,
-                f"grid {int(level[a]) + 1}",
+                f"{'grid ' if words else ''}{int(level[a]) + 1}",
                 transform=axes.get_xaxis_transform(),
                 ha="center",
                 va="top",
