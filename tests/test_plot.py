@@ -2,17 +2,20 @@
 
 import dataclasses
 import io
+import itertools
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from gaussian_solutions import gaussian_solution
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from mfgprox.grid import Grid
 from mfgprox.plot import animate, figure, save_figure
+from mfgprox.plot.convergence import _levels
 from mfgprox.plot.curves import mass_interval, quantile_paths, time_edges
 from mfgprox.plot.fields import View, project
 from mfgprox.plot.style import DENSITY_MAP, POTENTIAL_MAP, heading, new_figure, shown_levels
@@ -197,3 +200,14 @@ def test_solution_plot_gives_the_figure():
     buffer = io.BytesIO()
     made.savefig(buffer, format="png", dpi=30)
     assert buffer.getvalue().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("grids", [3, 12])
+def test_the_numbers_of_grids_do_not_run_into_each_other(grids):
+    canvas = FigureCanvasAgg(Figure(figsize=(4.5, 2.0)))
+    axes = canvas.figure.subplots()
+    _levels(axes, np.repeat(np.arange(grids, dtype=float), 7))
+    canvas.draw()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == grids
+    assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
