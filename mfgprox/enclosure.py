@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+SMALL = 4.0
+"""One over the share of both errors that is no longer small."""
+
 
 @dataclass(frozen=True)
 class Enclosure:
@@ -38,24 +41,37 @@ class Enclosure:
 
     def consistent(self) -> Enclosure:
         """With errors as large as the values prove them to be: a lower value above an upper one is
-        off by their difference, or the upper one is, or both in part."""
-        crossed = self.lower - self.upper
+        off by their difference, or the upper one is, or both in part. Either answers for all of it
+        but a side whose error is a small part of what is known of both, if that explains it."""
+        crossed, known = self.lower - self.upper, self.lower_error + self.upper_error
         if not crossed > 0.0:
             return self
+        shares = [1.0, 1.0]
+        if crossed <= known:
+            shares = [min(1.0, SMALL * e / known) for e in (self.lower_error, self.upper_error)]
         return replace(
             self,
-            lower_error=self.lower_error + crossed,
-            upper_error=self.upper_error + crossed,
+            lower_error=self.lower_error + shares[0] * crossed,
+            upper_error=self.upper_error + shares[1] * crossed,
         )
 
     def better(self, other: Enclosure | None) -> Enclosure:
-        """The better of the two lower and of the two upper bounds."""
+        """The closest pair of one lower and one upper value of the two, once it is consistent."""
         if other is None:
             return self
-        low = self if self.least >= other.least else other
-        above = [e for e in (self, other) if math.isfinite(e.most)]
-        high = min(above, key=lambda e: e.most) if above else self
-        return Enclosure(low.lower, low.lower_error, high.upper, high.upper_error, low.truncation)
+        pairs = [
+            replace(low, upper=high.upper, upper_error=high.upper_error)
+            for low in (self, other)
+            for high in (self, other)
+        ]
+        return min(pairs, key=_distance)
+
+
+def _distance(pair: Enclosure) -> tuple[float, float]:
+    """Of the bounds, and for those with one bound missing, how low the lower one is."""
+    found = pair.consistent()
+    distance = found.most - found.least
+    return distance if math.isfinite(distance) else math.inf, -found.least
 
 
 @dataclass(frozen=True)
