@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from mfgprox.audit.lattice import Lattice
 from mfgprox.audit.path import evaluate
+from mfgprox.density import is_smooth
 from mfgprox.plan import by_plan, parts_for
 from mfgprox.problem import Problem
 from mfgprox.pushforward import by_map
@@ -97,7 +98,7 @@ def _by_rearrangement(problem: Problem, potential: SplinePotential, transform: n
     )
     information = problem.divergence.between(R, log_Q, divided.volume)
     error = _uneven_parts(problem, transform, parts)
-    if problem.densities[1].smooth:
+    if is_smooth(problem.densities[1], grid):
         log_Q = Divided.of(problem, 2 * parts).log_Q.ravel()
         repeated = np.repeat(R, log_Q.size // R.size)
         volume = divided.volume * R.size / log_Q.size
@@ -116,7 +117,8 @@ def _by_path(problem: Problem, path: Path, transform: np.ndarray) -> Value:
     found = evaluate(lattice, *path)
     if max(found.continuity, found.start, found.mass_error) > FEASIBLE:
         return math.inf, 0.0
-    information = found.end if problem.densities[1].smooth else found.information
+    smooth = is_smooth(problem.densities[1], problem.grid)
+    information = found.end if smooth else found.information
     value = found.transport + problem.epsilon * information
     return value, _uneven_parts(problem, transform, 1)
 
@@ -124,7 +126,7 @@ def _by_path(problem: Problem, path: Path, transform: np.ndarray) -> Value:
 def _uneven_parts(problem: Problem, transform: np.ndarray, parts: int) -> float:
     """What it is worth, to first order, that parts of a smooth P are not quite uniform."""
     grid, error = problem.grid, 0.0
-    if not problem.densities[0].smooth:
+    if not is_smooth(problem.densities[0], grid):
         return error
     for axis in range(grid.dimension):
         if grid.shape[axis] > 2:

@@ -15,6 +15,7 @@ import numpy as np
 
 from mfgprox.capped_cost import CappedCost, distances, transform
 from mfgprox.certificate import Bounds
+from mfgprox.density import is_smooth
 from mfgprox.divergence import Lipschitz
 from mfgprox.problem import Problem
 from mfgprox.quadrature import Divided, constant_within, edge_error, forget_parts
@@ -121,7 +122,7 @@ def upper_bound(problem: Problem, cost: float, S: np.ndarray, U_0: np.ndarray) -
     """
     f, grid = problem.divergence, problem.grid
     assert isinstance(f, Lipschitz)
-    parts = 2 if problem.densities[1].smooth else 1
+    parts = 2 if is_smooth(problem.densities[1], grid) else 1
     fine = Divided.of(problem, parts)
     repeated = S.reshape(grid.kernel_shape)
     for axis, n in enumerate(grid.kernel_shape):
@@ -133,7 +134,7 @@ def upper_bound(problem: Problem, cost: float, S: np.ndarray, U_0: np.ndarray) -
 
 def _uneven(problem: Problem, U_0: np.ndarray) -> float:
     """What it is worth, to first order, that a smooth P is not constant within cells."""
-    if not problem.densities[0].smooth:
+    if not is_smooth(problem.densities[0], problem.grid):
         return 0.0
     grid, found = problem.grid, 0.0
     for axis, n in enumerate(grid.shape):

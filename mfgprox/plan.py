@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from mfgprox.density import is_smooth
 from mfgprox.dyadic import furthest_apart
 from mfgprox.kernels.deposit import plan_weights, spread_plan
 from mfgprox.problem import Problem
@@ -213,7 +214,7 @@ def _information(problem: Problem, R: np.ndarray) -> tuple[float, float]:
     Where Q has hard edges R is proportional to Q within each cell, and the averages tell it all.
     """
     coarse = problem.divergence.between(R, problem.log_Q, problem.grid.cell_volume)
-    if not problem.densities[1].smooth:
+    if not is_smooth(problem.densities[1], problem.grid):
         return coarse, 0.0
     fine = Divided.of(problem, 2)
     repeated = R

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mfgprox.density import ArrayDensity, Density, Image, Mixture, Ring, Uniform
+from mfgprox.density import ArrayDensity, Density, Image, Mixture, has_edges, is_smooth
 from mfgprox.density.base import normalised
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
@@ -24,7 +24,7 @@ def known_within(density: Density, grid: Grid) -> bool:
         return all(known_within(component, grid) for component in density.components)
     if isinstance(density, (ArrayDensity, Image)):
         return any(n > m for n, m in zip(density.values.shape, grid.shape, strict=True))
-    return density.smooth or isinstance(density, (Ring, Uniform))
+    return density.smooth or has_edges(density, grid)
 
 
 def constant_within(problem: Problem) -> str:
@@ -99,7 +99,7 @@ def centres_of_mass(problem: Problem, which: int = 1) -> np.ndarray:
     grid, parts = problem.grid, 4
     offset = np.zeros((problem.P.size, 3))
     density = problem.densities[which]
-    if density.smooth or not known_within(density, grid):
+    if is_smooth(density, grid) or not known_within(density, grid):
         return offset
     split = [m for n in grid.kernel_shape for m in (n, parts if n > 1 else 1)]
     mass = np.exp(on_parts(problem, which, parts)).reshape(split)

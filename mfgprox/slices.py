@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import logsumexp
 
-from mfgprox.density import ArrayDensity, Density, DensityError, Sampled
+from mfgprox.density import ArrayDensity, Density, DensityError, Sampled, is_smooth
 from mfgprox.divergence import Divergence, JensenShannon, KullbackLeibler, Power
 from mfgprox.divergence.jensen_shannon import MOST_SKEWED
 from mfgprox.grid import Grid
@@ -140,7 +140,7 @@ class Slices:
     def _density(self, which: int, number: int, log_values: np.ndarray) -> Density:
         """The density at any resolution where it is known between the centres."""
         density, grid = self.problem.densities[which], self.split.slice_grid
-        if density.smooth:
+        if is_smooth(density, self.split.grid):
             found = SliceDensity(density, self.split, number)
             try:
                 found.log_density(grid)

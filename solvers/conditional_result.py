@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 
+from mfgprox.density import is_smooth
 from mfgprox.problem import Problem
 from mfgprox.slices import Slices
 from mfgprox.solution import Certificate, Solution
@@ -148,7 +149,7 @@ def _momentum(slices: Slices, state: ConditionalState) -> tuple[np.ndarray, ...]
 def _change_across(slices: Slices, state: ConditionalState) -> float:
     """By how much the value changes if one slice in three stands for its neighbours as well."""
     problem, split = slices.problem, slices.split
-    if not any(density.smooth for density in problem.densities):
+    if not any(is_smooth(density, problem.grid) for density in problem.densities):
         return 0.0
     own = np.where(slices.carry, slices.weight * state.column("value"), 0.0)
     with np.errstate(all="ignore"):

@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 
 from mfgprox.density import (
     ArrayDensity,
+    Density,
     DensityError,
+    Edged,
     Image,
     Mixture,
-    Ring,
     Samples,
-    Uniform,
+    has_edges,
     sample,
 )
-from mfgprox.density.base import Density, normalised
+from mfgprox.density.base import normalised
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 
@@ -26,8 +28,6 @@ PARTS = 4
 """Parts of a cell an axis in which a density with edges is looked up."""
 FINE_PARTS = 8
 """The same where only the cells that edges cut are looked up: their barycentres to 1e-3 or so."""
-WHOLE = 1.0 - 1e-12
-"""Share of a cell above which no edge cuts it."""
 MOST_PARTS = 2**20
 """Parts of all cells in which data that are finer than the grid are looked up, at most; more where
 these are less than halves of the cells."""
@@ -36,14 +36,14 @@ these are less than halves of the cells."""
 def in_parts(problem: Problem) -> np.ndarray | None:
     """Q on the grid of PARTS times as many cells; None for densities without such edges."""
     density = problem.densities[1]
-    return _on(density, problem.grid, PARTS) if has_edges(density) else None
+    return _on(density, problem.grid, PARTS) if has_edges(density, problem.grid) else None
 
 
 def source_within_cells(problem: Problem) -> np.ndarray | None:
     """P on the grid of as many times more cells as it takes to resolve it; None for densities that
     are smooth within the cells."""
     density, grid = problem.densities[0], problem.grid
-    if has_edges(density):
+    if has_edges(density, problem.grid):
         return _on(density, grid, min(PARTS, _most(grid)))
     return _finer(density, problem)
 
@@ -70,7 +70,7 @@ def target_in_parts(problem: Problem) -> Parts | None:
     """Q within the cells that an edge cuts, or within all with mass where data are finer than the
     grid; None for densities that are smooth within the cells."""
     density = problem.densities[1]
-    if has_edges(density):
+    if has_edges(density, problem.grid):
         return _parts(*_cut(problem))
     fine = _finer(density, problem)
     if fine is None or fine.size == problem.Q.size:
@@ -91,16 +91,16 @@ def _parts(cells: np.ndarray, values: np.ndarray) -> Parts | None:
 def _cut(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """The cells that edges of Q cut, and Q in FINE_PARTS of each an axis, (m, ky, kx)."""
     density, grid = problem.densities[1], problem.grid
-    edged = [(w, c) for w, c in _components(density) if isinstance(c, Ring | Uniform)]
-    cut = np.zeros(grid.shape, bool)
-    for _, part in edged:
-        share = np.exp(part.log_density(grid)) * part.volume
-        cut |= (share > 0.0) & (share < WHOLE)
+    cut, edged = np.zeros(grid.shape, bool), []
+    for weight, part in _components(density):
+        if isinstance(part, Edged) and part.has_edges(grid):
+            edged.append((weight, part))
+            cut |= part.cut(grid)
     cells = np.flatnonzero(cut & (problem.Q > 0.0))
     index = np.unravel_index(cells, grid.shape)[::-1]
     values = np.zeros((cells.size, *(FINE_PARTS if n > 1 else 1 for n in grid.kernel_shape[1:])))
     for weight, other in _components(density):
-        if not isinstance(other, Ring | Uniform):
+        if not has_edges(other, grid):
             inside = weight * (1.0 - other.cut_off(grid))
             values += inside * np.exp(normalised(other, grid)).ravel()[cells][:, None, None]
     corner = [grid.edges(a)[k] for a, k in enumerate(index)]
@@ -110,7 +110,10 @@ def _cut(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     low = [(x[:, None] + h * k).ravel() for x, h, k in zip(corner, steps, places, strict=True)]
     high = [x + h for x, h in zip(low, steps, strict=True)]
     for weight, part in edged:
-        values += (weight / part.volume * part.share(low, high)).reshape(values.shape)
+        inside = weight * (1.0 - part.cut_off(grid))
+        log_mass = float(logsumexp(part.log_density(grid))) + math.log(grid.cell_volume)
+        log_means = part.log_means(grid, low, high)
+        values += inside * np.exp(log_means - log_mass).reshape(values.shape)
     return cells, values
 
 
@@ -157,11 +160,6 @@ def _on(density: Density, grid: Grid, parts: int) -> np.ndarray | None:
         return sample(density, grid.with_cells(tuple(n * parts for n in grid.cells))).values
     except DensityError:
         return None
-
-
-def has_edges(density: Density) -> bool:
-    """Whether the density jumps along edges of a known shape."""
-    return any(isinstance(part, Ring | Uniform) for _, part in _components(density))
 
 
 def _components(density: Density, weight: float = 1.0) -> Iterator[tuple[float, Density]]:

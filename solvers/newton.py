@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mfgprox.density import has_edges
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
@@ -30,8 +31,8 @@ from mfgprox.solvers.refuse import require_plain
 from mfgprox.tolerance import Status, Tolerance
 
 ACCEPTED = (
-    "newton needs p = 2, or in one dimension p from 1.5 to 8; and P and Q smooth kinds, "
-    "positive on the box"
+    "newton needs p = 2, or in one dimension p from 1.5 to 8; and P and Q smooth kinds (in one "
+    "dimension with another p, or another f than kl, they may jump), positive on the box"
 )
 NEAR = 1e-6
 """Relative decrement below which a solve counts as settled though it no longer falls."""
@@ -219,10 +220,18 @@ def require(problem: Problem) -> None:
     found = []
     if problem.p != 2.0 and not on_the_line(problem):
         found.append(f"p = {problem.p:g}")
-    if not problem.smooth:
+    if not (problem.smooth or (on_the_line(problem) and _positive(problem))):
         found.append("a density with edges or zeros")
     if found:
         raise Unsuitable(f"{ACCEPTED}; got {', '.join(found)}")
+
+
+def _positive(problem: Problem) -> bool:
+    """Whether P and Q are positive and known within cells, which they may jump in."""
+    finite = np.isfinite(problem.log_P).all() and np.isfinite(problem.log_Q).all()
+    return bool(finite) and all(
+        density.smooth or has_edges(density, problem.grid) for density in problem.densities
+    )
 
 
 def _target(grid: Grid, last: bool) -> float:

@@ -65,7 +65,7 @@ class LineState:
 
 def on_the_line(problem: Problem) -> bool:
     """Whether this is the form to take: in one dimension, for p other than 2 and for f other than
-    KL. P and Q must be smooth and positive besides."""
+    KL. P and Q must be positive besides, and known within the cells if they jump."""
     if problem.grid.dimension > 1 or not SMALLEST_P <= problem.p <= LARGEST_P:
         return False
     return problem.p != 2.0 or not isinstance(problem.divergence, KullbackLeibler)

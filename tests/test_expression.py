@@ -38,14 +38,16 @@ def test_formulas_against_numpy(formula):
     exact = np.broadcast_to(eval(formula, dict(NAMES), coordinates), SPACE.shape)
     value = evaluate(parse(formula, 3), coordinates).value
     assert np.broadcast_to(value, SPACE.shape) == pytest.approx(exact, rel=1e-13, abs=1e-300)
-    found = np.exp(Expression(formula).log_density(SPACE))
-    assert found == pytest.approx(exact, rel=1e-12)
+    density = Expression(formula)
+    found, at_centers = np.exp(density.log_density(SPACE)), ~density.cut(SPACE)
+    assert at_centers.all() or "where" in formula
+    assert found[at_centers] == pytest.approx(exact[at_centers], rel=1e-12)
 
 
 def test_chained_comparisons():
-    found = Expression("where(-1 <= x < 1, 2, 1)").log_density(LINE)
-    inside = (LINE.centers(0) >= -1) & (LINE.centers(0) < 1)
-    assert np.exp(found) == pytest.approx(np.where(inside, 2.0, 1.0))
+    found = np.exp(Expression("where(-1 <= x < 1, 2, 1)").log_density(LINE))
+    below = [np.clip((end - LINE.edges(0)[:-1]) / LINE.spacing[0], 0.0, 1.0) for end in (-1, 1)]
+    assert found == pytest.approx(1.0 + below[1] - below[0])
 
 
 def test_logarithms_outlive_underflow():

@@ -107,7 +107,7 @@ def test_memory_does_not_grow_with_parts_times_cells(monkeypatch):
 def test_slabs_change_nothing(slab, monkeypatch):
     monkeypatch.setattr(expression, "SLAB", slab)
     for grid in (LINE, SPACE):
-        found = Expression("exp(-x**2) + where(x < 0.3, 1, 2)").log_density(grid)
+        found = Expression("exp(-x**2) + where(x < 0.3, x + 5, 5.3)").log_density(grid)
         x = grid.coordinates()[0]
-        exact = np.broadcast_to(np.exp(-x * x) + np.where(x < 0.3, 1, 2), grid.shape)
+        exact = np.broadcast_to(np.exp(-x * x) + np.where(x < 0.3, x + 5, 5.3), grid.shape)
         assert np.exp(found) == pytest.approx(exact)

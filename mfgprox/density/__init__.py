@@ -1,6 +1,6 @@
 """Densities: what a case file may name, and arrays and files of the user's own."""
 
-from mfgprox.density.base import Density, DensityError, Sampled, sample
+from mfgprox.density.base import Density, DensityError, Edged, Sampled, has_edges, is_smooth, sample
 from mfgprox.density.data import ArrayDensity
 from mfgprox.density.edges import Ring, Uniform
 from mfgprox.density.expression import Expression
@@ -12,6 +12,7 @@ __all__ = [
     "ArrayDensity",
     "Density",
     "DensityError",
+    "Edged",
     "Expression",
     "Gaussian",
     "Image",
@@ -20,5 +21,7 @@ __all__ = [
     "Sampled",
     "Samples",
     "Uniform",
+    "has_edges",
+    "is_smooth",
     "sample",
 ]

@@ -29,7 +29,7 @@ class Density(Protocol):
 
     @property
     def smooth(self) -> bool:
-        """Sampled at cell centres (True) or averaged over cells (False)."""
+        """Sampled at cell centres (True) or averaged over cells (False); see `is_smooth`."""
         ...
 
     def log_density(self, grid: Grid) -> np.ndarray:
@@ -42,6 +42,38 @@ class Density(Protocol):
     def cut_off(self, grid: Grid) -> float:
         """The share of its mass that lies outside the box, 0 to 1."""
         ...
+
+
+@runtime_checkable
+class Edged(Density, Protocol):
+    """A density that may jump along edges, and knows itself within the cells that these cut."""
+
+    def has_edges(self, grid: Grid) -> bool:
+        """Whether there are any in the box of the grid, whatever its cells."""
+        ...
+
+    def cut(self, grid: Grid) -> np.ndarray:
+        """The cells that edges cut, grid.shape, bool."""
+        ...
+
+    def log_means(self, grid: Grid, low: list[np.ndarray], high: list[np.ndarray]) -> np.ndarray:
+        """Logarithms of the means over m boxes, on the scale of `log_density`.
+
+        low, high: (m,) for each axis, x first.
+        """
+        ...
+
+
+def has_edges(density: Density, grid: Grid) -> bool:
+    """Whether the density, or one of the components of a mixture, jumps within the box along edges
+    that are known within the cells."""
+    known = getattr(density, "has_edges", None)
+    return known is not None and bool(known(grid))
+
+
+def is_smooth(density: Density, grid: Grid) -> bool:
+    """Whether the density is sampled at the cell centres everywhere in the box of the grid."""
+    return density.smooth and not has_edges(density, grid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +91,8 @@ def sample(density: Density, grid: Grid) -> Sampled:
 
     Raises DensityError for values that are nan or +inf and for a density without mass there.
     """
-    log_values = normalised(density, grid)
-    return Sampled(np.exp(log_values), log_values, float(density.cut_off(grid)), density.smooth)
+    log_values, smooth = normalised(density, grid), is_smooth(density, grid)
+    return Sampled(np.exp(log_values), log_values, float(density.cut_off(grid)), smooth)
 
 
 def normalised(density: Density, grid: Grid) -> np.ndarray:

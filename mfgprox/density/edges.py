@@ -11,6 +11,8 @@ from mfgprox.density.base import DensityError, logarithm, require_dimension
 from mfgprox.grid import Grid
 
 SNAP = 1e-12
+WHOLE = 1.0 - 1e-12
+"""Share of a cell above which no edge cuts it."""
 Z_NODES = 24
 
 
@@ -40,6 +42,18 @@ class Uniform:
     def volume(self) -> float:
         """Length, area or volume, by the number of axes."""
         return float(np.prod(self.upper - self.lower))
+
+    def has_edges(self, grid: Grid) -> bool:
+        return True
+
+    def cut(self, grid: Grid) -> np.ndarray:
+        """The cells that edges cut, grid.shape, bool."""
+        share = np.exp(self.log_density(grid)) * self.volume
+        return (share > 0.0) & (share < WHOLE)
+
+    def log_means(self, grid: Grid, low: list[np.ndarray], high: list[np.ndarray]) -> np.ndarray:
+        """Logarithms of the means over m boxes; low, high: (m,) for each axis, x first."""
+        return logarithm(self.share(low, high)) - math.log(self.volume)
 
     def share(self, low: list[np.ndarray], high: list[np.ndarray]) -> np.ndarray:
         """Of each of m boxes, what lies in this one; low, high: (m,) for each axis, x first."""
@@ -113,6 +127,18 @@ class Ring:
         high = [edges[i][index[d - 1 - i] + 1] for i in range(d)]
         share[index] = self.share(low, high)
         return share
+
+    def has_edges(self, grid: Grid) -> bool:
+        return True
+
+    def cut(self, grid: Grid) -> np.ndarray:
+        """The cells that edges cut, grid.shape, bool."""
+        share = np.exp(self.log_density(grid)) * self.volume
+        return (share > 0.0) & (share < WHOLE)
+
+    def log_means(self, grid: Grid, low: list[np.ndarray], high: list[np.ndarray]) -> np.ndarray:
+        """Logarithms of the means over m boxes; low, high: (m,) for each axis, x first."""
+        return logarithm(self.share(low, high)) - math.log(self.volume)
 
     def share(self, low: list[np.ndarray], high: list[np.ndarray]) -> np.ndarray:
         """Of each of m boxes, what lies in the ring; low, high: (m,) for each axis, x first."""

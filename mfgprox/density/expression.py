@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 from scipy.special import logsumexp
 
 from mfgprox.density.base import DensityError
+from mfgprox.density.conditions import jumping
+from mfgprox.density.cut_means import Jumps, crossed, means, mixed
 from mfgprox.density.formula import evaluate, parse, shown
 from mfgprox.grid import AXES, Grid
 
@@ -15,11 +18,16 @@ SLAB = 2**17
 """Cells on which a formula is evaluated at a time: 1 MiB for each of its parts."""
 
 
+NODES, FEWER = {1: 4, 2: 4, 3: 3}, 2
+"""Of Gauss between two edges, by dimension; for the parts of a cell, which only tell where its mass
+is."""
+
+
 class Expression:
     """A density given by a formula in x, y, z, sampled at cell centres.
 
-    Jumps are sampled at the centres too: they lie where the cells allow, to half a cell; the kinds
-    uniform, ring, image and array average their edges over the cells.
+    Where the formula jumps within the box, by a `where` or to 0, the cells that such an edge cuts
+    have their mean, and exact zeros are next to them. `smooth` is what it is without edges.
 
     Raises FormulaError (a DensityError) for what is not allowed, and on a grid DensityError where
     the formula is negative or not finite.
@@ -32,6 +40,62 @@ class Expression:
         self.formula = formula
 
     def log_density(self, grid: Grid) -> np.ndarray:
+        log = self._at_centers(grid)
+        cells, log_means = self._cut(grid)
+        log.ravel()[cells] = log_means
+        return log
+
+    def has_edges(self, grid: Grid) -> bool:
+        """Whether the formula jumps within the box, whatever the cells."""
+        return jumping(self.formula, grid) is not None
+
+    def cut(self, grid: Grid) -> np.ndarray:
+        """The cells that edges cut, grid.shape, bool."""
+        out = np.zeros(grid.shape, bool)
+        out.ravel()[self._cut(grid)[0]] = True
+        return out
+
+    def log_means(self, grid: Grid, low: list[np.ndarray], high: list[np.ndarray]) -> np.ndarray:
+        """Logarithms of the means of the formula over m boxes; low, high: (m,) for each axis."""
+        found = self._log([0.5 * (a + b) for a, b in zip(low, high, strict=True)])
+        jumps = self._jumps(grid)
+        if jumps is None:
+            return found
+        some = np.flatnonzero(mixed(jumps, low, high).any(axis=0))
+        cut, log_means = means(jumps, [a[some] for a in low], [b[some] for b in high], FEWER)
+        found[some[cut]] = log_means[cut]
+        return found
+
+    def _cut(self, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+        """Flat indices of the cells that edges cut, and the logarithms of their means."""
+        return _cut_cells(self.formula, grid)
+
+    def _jumps(self, grid: Grid) -> Jumps | None:
+        conditions = jumping(self.formula, grid)
+        if conditions is None:
+            return None
+        return Jumps(
+            lambda at: conditions.margins(dict(zip(AXES, at, strict=False))),
+            self._log,
+            conditions.work,
+        )
+
+    def _log(self, at: list[np.ndarray]) -> np.ndarray:
+        """At points, (m,) for each axis, x first."""
+        tree, out = parse(self.formula, len(at)), np.empty(at[0].size)
+        for start in range(0, out.size, SLAB):
+            part = slice(start, start + SLAB)
+            number = evaluate(tree, dict(zip(AXES, [x[part] for x in at], strict=False)))
+            out[part] = number.log
+            negative = np.signbit(number.value) & (number.log > -np.inf)
+            wrong = np.isnan(number.log) | (number.log == np.inf)
+            for bad, what in ((wrong, "is not finite"), (negative, "is negative")):
+                which = np.flatnonzero(np.broadcast_to(bad, out[part].shape))
+                if which.size:
+                    raise self._error(what, [float(x[start + which[0]]) for x in at])
+        return out
+
+    def _at_centers(self, grid: Grid) -> np.ndarray:
         tree = parse(self.formula, grid.dimension)
         log, negative = np.empty(grid.shape), np.empty(grid.shape, bool)
         # In slabs, since a formula of many parts holds an array for each of them.
@@ -55,11 +119,11 @@ class Expression:
         if not bad.any():
             return
         index = np.unravel_index(int(np.argmax(bad)), bad.shape)[::-1]
-        place = ", ".join(
-            f"{name} = {grid.centers(i)[index[i]]:g}"
-            for i, name in enumerate(AXES[: grid.dimension])
-        )
-        raise DensityError(f'"{shown(self.formula, 60)}" {what} at {place}')
+        raise self._error(what, [float(grid.centers(i)[k]) for i, k in enumerate(index)])
+
+    def _error(self, what: str, at: list[float]) -> DensityError:
+        place = ", ".join(f"{name} = {x:g}" for name, x in zip(AXES, at, strict=False))
+        return DensityError(f'"{shown(self.formula, 60)}" {what} at {place}')
 
     def cut_off(self, grid: Grid) -> float:
         """The share outside the box, if the formula is integrable as far as can be seen.
@@ -82,11 +146,27 @@ class Expression:
 
     def _log_mass(self, grid: Grid, scale: int) -> float:
         most = (2048, 256, 32)[grid.dimension - 1]
+        # The same centres within the box, whatever the scale: an edge is seen as in the other sums.
+        odd = 1 if self.has_edges(grid) else 0
         middle = [0.5 * (a + b) for a, b in zip(grid.lower, grid.upper, strict=True)]
         half = [0.5 * scale * (b - a) for a, b in zip(grid.lower, grid.upper, strict=True)]
         wide = Grid(
             tuple(m - h for m, h in zip(middle, half, strict=True)),
             tuple(m + h for m, h in zip(middle, half, strict=True)),
-            tuple(scale * min(n, most) for n in grid.cells),
+            tuple(scale * (min(n, most) + odd * (n % 2)) for n in grid.cells),
         )
-        return float(logsumexp(self.log_density(wide))) + math.log(wide.cell_volume)
+        return float(logsumexp(self._at_centers(wide))) + math.log(wide.cell_volume)
+
+
+@functools.lru_cache(maxsize=16)
+def _cut_cells(formula: str, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices of the cells that edges of a formula cut, and the logarithms of their means."""
+    jumps = Expression(formula)._jumps(grid)
+    if jumps is None:
+        return np.empty(0, int), np.empty(0)
+    index = crossed(jumps, grid)
+    edges = [grid.edges(i) for i in range(grid.dimension)]
+    low, high = ([e[k + j] for e, k in zip(edges, index, strict=True)] for j in (0, 1))
+    cut, log_means = means(jumps, low, high, NODES[grid.dimension])
+    cells = np.ravel_multi_index(tuple(k[cut] for k in index[::-1]), grid.shape)
+    return cells, log_means[cut]

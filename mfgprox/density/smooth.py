@@ -8,7 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtr
 
-from mfgprox.density.base import Density, DensityError, normalised, require_dimension, resolving
+from mfgprox.density.base import (
+    Density,
+    DensityError,
+    has_edges,
+    normalised,
+    require_dimension,
+    resolving,
+)
 from mfgprox.grid import Grid
 
 GAUSS_NODES = 8
@@ -142,6 +149,10 @@ class Mixture:
     @property
     def smooth(self) -> bool:
         return all(c.smooth for c in self.components)
+
+    def has_edges(self, grid: Grid) -> bool:
+        """Whether one of the components jumps within the box along edges that it knows."""
+        return any(has_edges(c, grid) for c in self.components)
 
     def log_density(self, grid: Grid) -> np.ndarray:
         total = np.full(grid.shape, -np.inf)

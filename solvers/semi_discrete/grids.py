@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from mfgprox.density import has_edges
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
-from mfgprox.solvers.cut_cells import has_edges
 
 COARSEST = {1: 64, 2: 32}
 """Cells an axis of the first grid at most."""
@@ -73,7 +73,7 @@ def _nested(finest: Grid) -> list[Grid]:
 
 
 def _scattered(problem: Problem) -> bool:
-    return problem.grid.dimension == 2 and has_edges(problem.densities[1])
+    return problem.grid.dimension == 2 and has_edges(problem.densities[1], problem.grid)
 
 
 def _finer(problem: Problem) -> float:

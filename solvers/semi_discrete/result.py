@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from mfgprox.density import has_edges
 from mfgprox.grid import Grid
 from mfgprox.solution import Certificate, Solution
-from mfgprox.solvers.cut_cells import has_edges
 from mfgprox.solvers.semi_discrete.dual import Point
 from mfgprox.solvers.semi_discrete.grids import ratio
 from mfgprox.solvers.semi_discrete.level import Level
@@ -69,7 +69,9 @@ def _value(work: Level, state: SemiDiscreteState, grids: list[Grid]) -> Extrapol
     at, used = state.point, [*(grids[k] for k in state.visited), grids[-1]]
     ratios = [ratio(a, b) for a, b in pairwise(used)]
     values, gaps = [*state.values, work.value(at)], [*state.gaps, at.gap]
-    found = extrapolated(values, gaps, ratios, edges=has_edges(work.problem.densities[1]))
+    found = extrapolated(
+        values, gaps, ratios, edges=has_edges(work.problem.densities[1], grids[-1])
+    )
     if not math.isfinite(found.error):
         h = max(grids[-1].spacing)
         return Extrapolated(found.value, h * h + 2.0 * at.gap)
