@@ -130,8 +130,18 @@ def plan_weights(a: Arguments) -> tuple[int, float]:
     )
 
 
-def spread_plan(a: Arguments) -> tuple[int, float]:
-    return a.weights.size, WORD * (a.R.size * 3 + a.weights.size + 2 * a.nodes.size + a.first.size)
+def part_pairs(a: Arguments) -> tuple[int, float]:
+    """Per pair a target and its slack; psi, log R and argmins of the cells, four of each part."""
+    pairs = max(a.targets.size, int(a.starts.sum()))
+    return pairs, 8 * pairs * int(a.fill) + WORD * (a.psi.size * 3 + 4 * a.nodes.size)
+
+
+def spread_pairs(a: Arguments) -> tuple[int, float]:
+    return a.targets.size, 8 * a.targets.size + WORD * (3 * a.R.size + 2 * a.mass.size)
+
+
+def cost_of_pairs(a: Arguments) -> tuple[int, float]:
+    return a.targets.size, 8 * a.targets.size + WORD * (4 * a.scale.size + 3 * a.nodes.size)
 
 
 def displaced(a: Arguments) -> tuple[int, float]:
@@ -230,7 +240,9 @@ TRAFFIC = {
     "polish.polish_threaded": Traffic(polish, "node", "Newton on a cubic spline from two starts"),
     "cubic.spline_points": Traffic(spline_points, "node", "a cubic spline with its jet"),
     "deposit.plan_weights": Traffic(plan_weights, "tap", "an exp a tap"),
-    "deposit.spread_plan": Traffic(spread_plan, "tap", "scattered additions"),
+    "part_pairs.part_pairs": Traffic(part_pairs, "pair", "a window for each part"),
+    "part_pairs.spread_pairs": Traffic(spread_pairs, "pair", "scattered additions"),
+    "part_pairs.cost_of_pairs": Traffic(cost_of_pairs, "pair", "a distance a pair"),
     "displacement.displaced": Traffic(displaced, work="two quintic splines, an exp"),
     "flux.guessed_flux": Traffic(guessed_flux, work="roots"),
     "flux.exact_flux": Traffic(exact_flux, work="sums along lines, axis after axis"),

@@ -17,7 +17,8 @@ from scipy.ndimage import gaussian_filter
 from mfgprox.audit.lattice import Lattice
 from mfgprox.audit.path import evaluate
 from mfgprox.density import is_smooth
-from mfgprox.plan import by_plan, parts_for
+from mfgprox.plan import by_plan
+from mfgprox.plan_pairs import parts_for
 from mfgprox.problem import Problem
 from mfgprox.pushforward import by_map
 from mfgprox.quadrature import Divided
@@ -67,7 +68,7 @@ def upper_bound(
             U = -potentials[0].values.reshape(shape)
             found.append(by_map(problem, gaussian_filter(U, width, mode="nearest")))
     if problem.grid.dimension > 1 and further(ROUGH):
-        value, error = by_plan(problem, potentials[0])
+        value, error = by_plan(problem, potentials)
         found.append((value, error + _uneven_parts(problem, transform, parts_for(problem))))
     if path is not None and further(ROUGH):
         found.append(_by_path(problem, path, transform))

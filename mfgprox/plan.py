@@ -1,194 +1,139 @@
 """The competitor of a potential whose map is torn, or of a Q with zeros: an explicit plan.
 
-Parts of cells go to the cells around the minimisers of the c-transform, with weights that fall with
-the excess c(x, y) - psi(y) - psi^c(x) of a pair and are fitted so that R comes close to the Gibbs
-density of the potential, or made equal to it at a further cost. Whatever R results, plan and R are
-feasible, and both are paid for.
+Parts of cells go to cells with weights that fall with the slack c(x, y) - psi(y) - psi^c(x) of a
+pair, over about a cell, and are fitted so that R comes close to the Gibbs density of the potential,
+or made equal to it at a further cost. Next to a tear a part reaches over all cells between its
+branches. Whatever R results, plan and R are feasible, and both are paid for.
 Source: Baptista et al., Proximal optimal transport divergences, (2.4) and Theorem 3.1.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 from mfgprox.density import is_smooth
 from mfgprox.dyadic import furthest_apart
-from mfgprox.kernels.deposit import plan_weights, spread_plan
+from mfgprox.kernels.part_pairs import cost_of_pairs, spread_pairs
+from mfgprox.kernels.threads import over
+from mfgprox.plan_pairs import BLUR, Layout
 from mfgprox.problem import Problem
 from mfgprox.quadrature import Divided, centres_of_mass
 from mfgprox.splines import SplinePotential
 
-NEGLIGIBLE = 1e-9
-"""Share of the mass of P that a plan may leave out."""
-MAX_NODES = {1: 60_000, 2: 60_000, 3: 10_000}
-"""Parts in all, by the number of axes: what is affordable."""
-MAX_PARTS = 4
-"""Per cell and axis."""
-REACH = {1: 12, 2: 5, 3: 2}
-"""Half width of the window around a minimiser in cells, by the number of axes."""
-TEMPERATURES = (0.5, 2.0)
-"""Excess that is tolerated, in units of that at a distance of one cell."""
-TRIAL_SWEEPS, SWEEPS = 3, 8
-"""Of the fit of R: to choose a temperature, and at the best one."""
+WIDE = 1.0
+"""Square of the width over which a part is spread, in cells, where the plan for BLUR is poor."""
+POOR = 1e-2
+"""Misfit from which a plan is poor."""
+SHARPER = {1: (0.5, 0.25), 2: (0.5, 0.25), 3: (0.5,)}
+"""Shares of the blur that are tried as well, by the number of axes."""
+TRIAL_SWEEPS, SWEEPS = 3, (7, 20)
+"""Of the fit of R: to choose a plan, and further ones of that plan, which are looked at after."""
+MOST = 10.0
+"""Largest factor of a cell in one sweep: what no part reaches is not filled by force."""
 
 
-def by_plan(problem: Problem, potential: SplinePotential) -> tuple[float, float]:
-    """Value of the plan, an upper bound of D up to its sums, and their estimated error,
-    without what P may do within its parts."""
-    layout = _Layout.of(problem, potential)
-    trials = [_Plan.cold(layout, t).fitted(TRIAL_SWEEPS) for t in TEMPERATURES]
-    values = [plan.value() for plan in trials]
-    best = int(np.argmin([value for value, _ in values]))
-    return min(values[best], trials[best].fitted(SWEEPS).value())
+def by_plan(problem: Problem, potentials: Sequence[SplinePotential]) -> tuple[float, float]:
+    """Value of the plan, an upper bound of D up to its sums, and their estimated error, without
+    what P may do within its parts.
 
-
-@dataclass(frozen=True, eq=False)
-class _Layout:
-    """The parts of P that carry mass, their images, and what is wanted of R.
-
-    nodes, mass (count,): flat indices on the divided cells, and masses of sum one; places (count,
-    3): of the minimisers, in cells, order z, y, x; wanted (nz, ny, nx): masses of sum one.
+    potentials: the one whose plan comes closest to its R counts. That of a solver may be optimal
+    for just this blur; a sharp one lacks the logarithm of R.
     """
+    plans = _plans(problem, potentials, BLUR)
+    plan = min(plans, key=lambda plan: plan.misfit)
+    if plan.misfit <= POOR or problem.grid.dimension == 3:
+        return _sharpened(plan)
+    return min(_sharpened(plan) for plan in _plans(problem, potentials, WIDE))
 
-    problem: Problem
-    potential: SplinePotential
-    parts: int
-    nodes: np.ndarray
-    mass: np.ndarray
-    places: np.ndarray
-    wanted: np.ndarray
 
-    @classmethod
-    def of(cls, problem: Problem, potential: SplinePotential) -> _Layout:
-        grid = problem.grid
-        parts = parts_for(problem)
-        divided = Divided.of(problem, parts)
-        nodes = divided.carrying(NEGLIGIBLE)
-        mass = divided.mass.ravel()[nodes]
-        _, places = potential.c_transform(parts, nodes)
-        U = -potential.values.reshape(grid.shape)
-        R, _ = problem.divergence.gibbs(U, problem.log_Q, problem.epsilon, grid.cell_volume)
-        wanted = (R / R.sum()).reshape(grid.kernel_shape)
-        return cls(problem, potential, parts, nodes, mass / mass.sum(), places, wanted)
+def _plans(problem: Problem, potentials: Sequence[SplinePotential], blur: float) -> Iterator[_Plan]:
+    """The plan of each potential, one after the other; blur: as BLUR."""
+    for potential in potentials:
+        yield _start(Layout.of(problem, potential, blur), 1.0).fitted(TRIAL_SWEEPS)
 
-    @property
-    def sub(self) -> np.ndarray:
-        return np.array(self.potential.parts(self.parts))
 
-    @property
-    def h(self) -> np.ndarray:
-        return np.array(self.problem.grid.kernel_spacing)
+def _sharpened(plan: _Plan) -> tuple[float, float]:
+    """The least value of a plan, of those with less blur, and of what further sweeps make of the
+    best of these."""
+    shares = SHARPER[plan.layout.problem.grid.dimension]
+    trials = [plan, *(_start(plan.layout, share).fitted(TRIAL_SWEEPS) for share in shares)]
+    values = [trial.value() for trial in trials]
+    plan = trials[int(np.argmin([value for value, _ in values]))]
+    for sweeps in SWEEPS:
+        plan = plan.fitted(sweeps)
+        values.append(plan.value())
+    return min(values)
 
-    @property
-    def reach(self) -> np.ndarray:
-        """Half widths of the windows in cells."""
-        reach = REACH[self.problem.grid.dimension]
-        return np.array([min(reach, (n - 1) // 2) for n in self.problem.grid.kernel_shape])
 
-    @cached_property
-    def offset(self) -> np.ndarray:
-        return centres_of_mass(self.problem)
-
-    @cached_property
-    def spread(self) -> np.ndarray:
-        """Deviation of the displacement within cells: mass keeps its place where a part is
-        stretched to its cell; where cells are cut by an edge of Q it is mixed."""
-        h, sub = self.h, self.sub
-        spread = np.sqrt(h**2 + (h / sub) ** 2) if self.offset.any() else h - h / sub
-        return np.where(np.array(self.problem.grid.kernel_shape) == 1, 0.0, spread) / math.sqrt(
-            12.0
-        )
-
-    @cached_property
-    def excess_of_a_cell(self) -> float:
-        """c(x, y) - psi(y) - psi^c(x) at one cell from the minimiser, as the cost curves."""
-        p, h = self.problem.p, self.problem.grid.spacing
-        here = np.array(np.unravel_index(self.nodes, self.wanted.shape * self.sub)).T
-        shift = (self.places - ((here + 0.5) / self.sub - 0.5)) * self.h
-        distance = float(self.mass @ np.sqrt((shift**2).sum(axis=1)))
-        curvature = p * (p - 1.0) * max(distance, max(h)) ** (p - 2.0)
-        return 0.5 * curvature * sum(a * a for a in h) / len(h)
+def _start(layout: Layout, share: float) -> _Plan:
+    """The plan with that share of the blur, before it is fitted."""
+    plain = _Plan(layout, np.exp(layout.slack / np.float32(-share)), np.ones_like(layout.wanted))
+    return min(plain, replace(plain, scale=layout.wanted), key=lambda plan: plan.misfit)
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """Weights of every part on its window, and a factor per cell that fits R.
+    """Weights of every pair (pairs,), and a factor per cell (cells,) that fits R."""
 
-    first (count, 3): the lowest cell of each window; weights (count, cells of a window); scale
-    (nz, ny, nx).
-    """
-
-    layout: _Layout
-    first: np.ndarray
+    layout: Layout
     weights: np.ndarray
     scale: np.ndarray
 
-    @classmethod
-    def cold(cls, layout: _Layout, temperature: float) -> _Plan:
-        count = layout.nodes.size
-        first = np.empty((count, 3), np.int64)
-        weights = np.empty((count, int(np.prod(2 * layout.reach + 1))))
-        plan_weights(
-            layout.nodes,
-            layout.places,
-            layout.potential.values,
-            layout.wanted,
-            layout.sub,
-            layout.h,
-            layout.problem.p,
-            layout.problem.cost.separable,
-            layout.reach,
-            temperature * layout.excess_of_a_cell,
-            _nearest_in_support(layout.problem),
-            first,
-            weights,
-        )
-        return cls(layout, first, weights, np.ones_like(layout.wanted))
-
-    def spread(self, costed: bool) -> tuple[np.ndarray, float]:
-        """Masses of R, shaped (nz, ny, nx), and the cost of the plan if asked for."""
+    @property
+    def made(self) -> np.ndarray:
+        """Masses of R, (cells,)."""
         layout, R = self.layout, np.zeros_like(self.scale)
-        cost = spread_plan(
-            layout.nodes,
-            layout.mass,
-            self.first,
-            self.weights,
-            layout.sub,
-            layout.h,
-            layout.problem.p,
-            layout.problem.cost.separable,
-            layout.reach,
-            self.scale,
-            layout.offset,
-            layout.spread,
-            costed,
-            R,
-        )
-        return R, cost
+        spread_pairs(layout.starts, layout.targets, self.weights, layout.mass, self.scale, R)
+        return R
+
+    @property
+    def misfit(self) -> float:
+        """Share of the mass that is not where it is wanted, twice."""
+        return float(np.abs(self.made - self.layout.wanted).sum())
+
+    @property
+    def cost(self) -> float:
+        """Of the plan, with what mass moves within its cells: it keeps its place where a part is
+        stretched to its cell; where cells are cut by an edge of Q it is mixed."""
+        layout, problem = self.layout, self.layout.problem
+        n, h = np.array(problem.grid.kernel_shape), np.array(problem.grid.kernel_spacing)
+        offset = centres_of_mass(problem)
+        spread = h - h / layout.sub
+        if offset.any():
+            spread = np.sqrt(h**2 + (h / layout.sub) ** 2)
+        spread = np.where(n == 1, 0.0, spread) / math.sqrt(12.0)
+        costs = np.empty(layout.nodes.size)
+        over(
+            cost_of_pairs, costs.size, self.weights.size, layout.nodes, layout.sub, layout.starts,
+            layout.targets, self.weights, self.scale, n, h, problem.p, problem.cost.separable,
+            offset, spread, costs,
+        )  # fmt: skip
+        return float((layout.mass * costs).sum())
 
     def fitted(self, sweeps: int) -> _Plan:
         """Iterative proportional fitting (Sinkhorn) of R to what is wanted."""
         plan, wanted = self, self.layout.wanted
         for _ in range(sweeps):
-            R, _ = plan.spread(False)
+            R = plan.made
             both = (R > 0.0) & (wanted > 0.0)
             factor = np.divide(wanted, R, out=np.ones_like(R), where=both)
-            scale = np.maximum(plan.scale * factor, 1e-200)
-            plan = _Plan(self.layout, self.first, self.weights, scale / scale.max())
+            scale = np.maximum(plan.scale * np.minimum(factor, MOST), 1e-200)
+            plan = replace(plan, scale=scale / scale.max())
         return plan
 
     def value(self) -> tuple[float, float]:
         """Of the plan with the R that it makes, or with an exchange of mass that makes R as it is
         wanted, whichever is less: for a large epsilon the least flaw of R is dear."""
         problem, wanted = self.layout.problem, self.layout.wanted
-        made, cost = self.spread(True)
+        made, cost, shape = self.made, self.cost, problem.grid.kernel_shape
         made /= made.sum()
-        further = furthest_apart(made, wanted, problem.cost, problem.grid.kernel_spacing)
+        further = furthest_apart(
+            made.reshape(shape), wanted.reshape(shape), problem.cost, problem.grid.kernel_spacing
+        )
         mended = (cost ** (1.0 / problem.p) + further) ** problem.p
         found = []
         for masses, transport in ((made, cost), (wanted, mended)):
@@ -196,16 +141,6 @@ class _Plan:
             information, error = _information(problem, R)
             found.append((transport + problem.epsilon * information, error))
         return min(found, key=sum)
-
-
-def parts_for(problem: Problem) -> int:
-    """Parts per cell and axis: as many as are affordable."""
-    mass = problem.P * problem.grid.cell_volume
-    carrying = max(1, int(np.count_nonzero(mass > NEGLIGIBLE / mass.size)))
-    affordable = int(
-        (MAX_NODES[problem.grid.dimension] / carrying) ** (1.0 / problem.grid.dimension)
-    )
-    return max(1, min(affordable, MAX_PARTS))
 
 
 def _information(problem: Problem, R: np.ndarray) -> tuple[float, float]:
@@ -223,18 +158,3 @@ def _information(problem: Problem, R: np.ndarray) -> tuple[float, float]:
     value = problem.divergence.between(repeated, fine.log_Q.reshape(repeated.shape), fine.volume)
     # Midpoint sums over h and h/2 of the same integrand.
     return value + (value - coarse) / 3.0, problem.epsilon * abs(value - coarse) / 10.0
-
-
-def _nearest_in_support(problem: Problem) -> np.ndarray:
-    """Flat index of the nearest cell where Q has mass, (nz, ny, nx) int64."""
-    shape = problem.grid.kernel_shape
-    empty = np.isneginf(problem.log_Q).reshape(shape)
-    if not empty.any():
-        return np.arange(empty.size).reshape(shape)
-    places = distance_transform_edt(
-        empty,
-        sampling=problem.grid.kernel_spacing,
-        return_distances=False,
-        return_indices=True,
-    )
-    return np.ravel_multi_index(tuple(places), shape).astype(np.int64)

@@ -1,6 +1,6 @@
 """What the bounds of rough data, and the path of a torn map, hold in memory: known from a case.
 
-A plan has a window of weights for every part of a cell that carries mass of P (`mfgprox.plan`), and
+A plan has pairs with cells for every part of a cell that carries mass of P (`mfgprox.plan`), and
 particles go from cell to cell by such a plan (`mfgprox.dynamic.coupling`).
 """
 
@@ -14,8 +14,10 @@ from mfgprox.case.schema import CaseSettings
 if TYPE_CHECKING:
     import numpy as np
 
-WINDOWS = {1: 2 * 25, 2: 2 * 121, 3: 2 * 125}
-"""Weights of a part, of the two plans that are tried."""
+PAIRS = {1: 12, 2: 25, 3: 65}
+"""Cells that a part is paired with, by the dimension: measured where the map is torn."""
+NUMBERS = 3.5
+"""Of eight bytes for each: target, slack and weight, while the plans of two are compared."""
 MOST_PARTS, PARTS_IN_ALL = 4, {1: 60_000, 2: 60_000, 3: 10_000}
 BESIDE = 85
 """Arrays of the cells beside the plan."""
@@ -30,7 +32,7 @@ def plan(settings: CaseSettings, share: float) -> float:
     carrying = max(1.0, share * cells)
     parts = int((PARTS_IN_ALL[dimension] / carrying) ** (1.0 / dimension))
     parts = max(1, min(parts, MOST_PARTS))
-    return carrying * parts**dimension * WINDOWS[dimension] + BESIDE * cells
+    return NUMBERS * carrying * parts**dimension * PAIRS[dimension] + BESIDE * cells
 
 
 def coupling(settings: CaseSettings, share: float) -> float:

@@ -16,7 +16,7 @@ LARGEST_BOX = 4096
 
 
 @njit(cache=True)
-def _boxes(z, y, x, argmin, margin, boxes):
+def boxes_around(z, y, x, argmin, margin, boxes):
     """Fills boxes (BOXES, 6): first and last cell per axis; returns how many there are.
 
     The first spans the minimisers of the cell and of its neighbours where that box is not too
@@ -91,7 +91,7 @@ def active_pairs(
         z, y, x = nodes[k] // (ny * nx), nodes[k] // nx % ny, nodes[k] % nx
         near, far, unit = limits[0] * blur[k], limits[1] * blur[k], blur[k]
         count = 0
-        for b in range(_boxes(z, y, x, argmin, margin, boxes)):
+        for b in range(boxes_around(z, y, x, argmin, margin, boxes)):
             for u in range(boxes[b, 0], boxes[b, 3] + 1):
                 for v in range(boxes[b, 1], boxes[b, 4] + 1):
                     for t in range(boxes[b, 2], boxes[b, 5] + 1):

@@ -1,4 +1,4 @@
-"""An explicit plan: parts of cells, each of uniform density, spread over whole cells."""
+"""An explicit plan on windows: parts of cells spread over the cells around their images."""
 
 from __future__ import annotations
 
@@ -77,73 +77,3 @@ def plan_weights(
             tap = target // (n[1] * n[2]) - first[k, 0]
             tap = tap * size[1] + target // n[2] % n[1] - first[k, 1]
             weights[k, tap * size[2] + target % n[2] - first[k, 2]] = 1.0
-
-
-@njit(cache=True)
-def spread_plan(
-    nodes, mass, first, weights, sub, h, p, separable, reach, scale, offset, spread, costed, R
-):
-    """Spread mass[k] over its window by weights times scale (nz, ny, nx); the cost of doing so.
-
-    nodes, first, weights, sub, reach: of `plan_weights`. R (nz, ny, nx): masses, added to. The cost
-    is 0 if not costed. offset (cells, 3): from the centre of a cell to the centre of its mass, per
-    unit length. Mass ends at another place in its cell than it began in its part: a further
-    displacement of mean zero and deviation spread (3,) per axis, which the cost contains exactly at
-    p = 2, as an upper bound for p < 2 (Jensen), by the two-point Gauss rule above.
-    """
-    n = np.array(R.shape)
-    x = np.empty(3)
-    size = 2 * reach + 1
-    flat_R = R.ravel()
-    flat_scale = scale.ravel()
-    total = 0.0
-    for k in range(nodes.size):
-        rest = nodes[k]
-        for a in range(2, -1, -1):
-            x[a] = (rest % (n[a] * sub[a]) + 0.5) / sub[a] - 0.5
-            rest //= n[a] * sub[a]
-        norm = 0.0
-        tap = 0
-        for i in range(size[0]):
-            for j in range(size[1]):
-                base = ((first[k, 0] + i) * n[1] + first[k, 1] + j) * n[2] + first[k, 2]
-                for l in range(size[2]):
-                    norm += weights[k, tap] * flat_scale[base + l]
-                    tap += 1
-        rate = mass[k] / norm
-        tap = 0
-        for i in range(size[0]):
-            for j in range(size[1]):
-                base = ((first[k, 0] + i) * n[1] + first[k, 1] + j) * n[2] + first[k, 2]
-                for l in range(size[2]):
-                    share = rate * weights[k, tap] * flat_scale[base + l]
-                    flat_R[base + l] += share
-                    tap += 1
-                    if costed and share > 0.0:
-                        total += share * _stretched_cost(
-                            base + l, x, n, h, offset, spread, p, separable
-                        )
-    return total
-
-
-@njit(cache=True)
-def _stretched_cost(target, x, n, h, offset, spread, p, separable):
-    """E|y - x + xi|^p, y the centre of mass of a cell, xi of deviation spread (3,) per axis."""
-    v0 = h[0] * (target // (n[1] * n[2]) - x[0]) + offset[target, 0]
-    v1 = h[1] * (target // n[2] % n[1] - x[1]) + offset[target, 1]
-    v2 = h[2] * (target % n[2] - x[2]) + offset[target, 2]
-    s0 = spread[0]
-    s1 = spread[1]
-    s2 = spread[2]
-    if p <= 2.0:
-        v0 = np.sqrt(v0 * v0 + s0 * s0)
-        v1 = np.sqrt(v1 * v1 + s1 * s1)
-        v2 = np.sqrt(v2 * v2 + s2 * s2)
-        return power_cost(v0, v1, v2, p, separable)
-    total = 0.0
-    for corner in range(8):
-        d0 = s0 if corner // 4 else -s0
-        d1 = s1 if corner // 2 % 2 else -s1
-        d2 = s2 if corner % 2 else -s2
-        total += power_cost(v0 + d0, v1 + d1, v2 + d2, p, separable)
-    return total / 8.0
