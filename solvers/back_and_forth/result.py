@@ -22,6 +22,8 @@ SHARP = (
     "of the lattice problem between atoms at the cell centres: dual_value is that of a potential, "
     "primal_value that of its R, to which P is moved in order along the line"
 )
+SPOILED = 3e-4
+"""Relative error above which the values of the splines are not believed on the line."""
 ORDER, SMOOTH = 4.0, 16.0
 """Halving the cells divides the error of a value by this: atoms, blur, edges; a smooth spline."""
 
@@ -38,13 +40,15 @@ def solution(lattice: Lattice, plan: Plan, ending: Ending) -> Solution:
         R = placed(R, plan.delivered, lattice.log_Q)
     R = R.reshape(grid.shape) / grid.cell_volume
     here = continuous(lattice, plan)
-    if problem.p == 2.0:
+    if state.direct.size:
+        value, error = _direct_value(lattice, plan, state, here.value)
+    elif problem.p == 2.0:
         value, error = _lattice_value(plan, state, here.value, ending.finished)
     else:
         value, error = _value(plan, state, here.value, ending.finished, lattice.held.all())
     information = problem.divergence.between(R, problem.log_Q, grid.cell_volume)
     primal, dual = plan.certificate(lattice)
-    sharp = dual != plan.dual
+    sharp = dual != plan.dual or state.direct.size > 0
     return ending.solution(
         problem,
         (here.conjugate, -here.psi.reshape(grid.shape)),
@@ -91,6 +95,21 @@ def _value(
     step = (last - before) / (fall - 1.0)
     found = last if everywhere else last + step
     return found, 2.0 * abs(step) + abs(found - lattice) + _left(state)
+
+
+def _direct_value(
+    lattice: Lattice, plan: Plan, state: BackAndForthState, between: float
+) -> tuple[float, float]:
+    """The same where the line was solved directly. Where the spline's values say nothing (R has
+    mass without Q, or Q is narrow beside P): the middle one of three, theirs among them."""
+    if not state.values:
+        return plan.dual, math.inf
+    found, error = _value(plan, state, between, True, lattice.held.all())
+    if not lattice.shared and error <= SPOILED * abs(found):
+        return found, error
+    three = [plan.dual, _extrapolated([*state.values, plan.dual])[-1], between]
+    low, found, high = sorted(three)
+    return found, 2.0 * min(high - found, found - low) + _left(state)
 
 
 def _extrapolated(values: list[float]) -> list[float]:

@@ -20,6 +20,7 @@ from mfgprox.solvers.back_and_forth.continuous import continuous
 from mfgprox.solvers.back_and_forth.cooling import MOST_STEPS, STAGES, cool, take_back
 from mfgprox.solvers.back_and_forth.ending import Ending
 from mfgprox.solvers.back_and_forth.lattice import Lattice
+from mfgprox.solvers.back_and_forth.line_levels import direct, sharp_plan
 from mfgprox.solvers.back_and_forth.lipschitz import regularised, require
 from mfgprox.solvers.back_and_forth.plan import Plan
 from mfgprox.solvers.back_and_forth.resample import carried, prolonged
@@ -65,9 +66,14 @@ class BackAndForth:
     def init(
         self, problem: Problem, start: Solution | None, tolerance: Tolerance
     ) -> BackAndForthState:
-        """psi = 0 on the coarsest grid, or the potential of a start on the last grids."""
+        """psi = 0 on the coarsest grid, or the potential of a start on the last grids; on the line
+        the solution, where the direct way leads to it."""
         require(problem)
         grids = self.grids(problem.grid)
+        if problem.grid.dimension == 1:
+            state = _direct(problem, grids, tolerance)
+            if state is not None:
+                return state
         if start is not None:
             level = max(0, len(grids) - 2)
             psi, note = carried(start, grids[level])
@@ -81,6 +87,9 @@ class BackAndForth:
         lattice, plan = self._standing(problem, state)
         levels, here = len(self.grids(problem.grid)), state.level
         last = here == levels - 1
+        if state.direct.size:
+            primal, dual = plan.certificate(lattice)
+            return Record(here, levels, primal, dual, state.residual)
         way, slope = plan.direction(lattice, state.blur)
         new, length = _search(lattice, plan, way, slope, state.blur)
         state.steps, state.decrement = state.steps + 1, slope
@@ -133,6 +142,8 @@ class BackAndForth:
             grid = self.grids(problem.grid)[state.level]
             state.lattice = Lattice(problem if grid == problem.grid else problem.on(grid))
         lattice = state.lattice
+        if state.plan is None and state.direct.size:
+            state.plan = sharp_plan(lattice, state.psi, state.direct)
         if state.plan is None:
             if not state.blur.size:
                 psi = lattice.masked(state.psi)
@@ -172,6 +183,29 @@ class BackAndForth:
         if lattice.capped is not None:
             return regularised(lattice, plan, ending)
         return solution(lattice, plan, ending)
+
+
+def _direct(problem: Problem, grids: list[Grid], tolerance: Tolerance) -> BackAndForthState | None:
+    """The state at the solution, None where it has not been found within the tolerance."""
+    found = direct(problem, grids)
+    if found is None:
+        return None
+    plan, lattice = found.plan, found.lattice
+    primal, dual = plan.certificate(lattice)
+    if not tolerance.met(primal - dual, dual):
+        return None
+    return BackAndForthState(
+        len(grids) - 1,
+        plan.psi,
+        dual=dual,
+        gap=primal - dual,
+        residual=0.0,
+        values=found.values,
+        between=found.between,
+        direct=plan.R,
+        lattice=lattice,
+        plan=plan,
+    )
 
 
 def _search(

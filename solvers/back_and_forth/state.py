@@ -36,6 +36,8 @@ class BackAndForthState:
     """psi and blur of the stage before."""
     warmest: list[np.ndarray] = field(default_factory=list)
     """psi and blur before the first stage."""
+    direct: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """Masses of R where the line was solved directly: psi and they are final."""
     notes: list[str] = field(default_factory=list)
     lattice: Lattice | None = field(default=None, metadata=TRANSIENT)
     plan: Plan | None = field(default=None, metadata=TRANSIENT)
