@@ -18,6 +18,8 @@ SLAB = 2**17
 """Cells on which a formula is evaluated at a time: 1 MiB for each of its parts."""
 
 
+MOST = {1: 2048, 2: 256, 3: 32}
+"""Cells an axis of the box, by dimension, from which the share outside is estimated: even."""
 NODES, FEWER = {1: 4, 2: 4, 3: 3}, 2
 """Of Gauss between two edges, by dimension; for the parts of a cell, which only tell where its mass
 is."""
@@ -130,8 +132,14 @@ class Expression:
 
         Masses in the box and in boxes two and four times as wide: where the second increase is not
         clearly smaller than the first, or the formula makes no sense out there, the box is its
-        domain and nothing is cut off. The rest of the tail is added as a geometric series.
+        domain and nothing is cut off. The rest of the tail is added as a geometric series. Where
+        the formula jumps cells are the same on any grid: edges lie alike in all three sums.
         """
+        if self.has_edges(grid):
+            return _cut_off(self.formula, grid.with_cells((MOST[grid.dimension],) * grid.dimension))
+        return self._outside(grid)
+
+    def _outside(self, grid: Grid) -> float:
         try:
             masses = [self._log_mass(grid, scale) for scale in (1, 2, 4)]
         except DensityError:
@@ -145,17 +153,20 @@ class Expression:
         return float(outside / (one + outside))
 
     def _log_mass(self, grid: Grid, scale: int) -> float:
-        most = (2048, 256, 32)[grid.dimension - 1]
-        # The same centres within the box, whatever the scale: an edge is seen as in the other sums.
-        odd = 1 if self.has_edges(grid) else 0
+        most = MOST[grid.dimension]
         middle = [0.5 * (a + b) for a, b in zip(grid.lower, grid.upper, strict=True)]
         half = [0.5 * scale * (b - a) for a, b in zip(grid.lower, grid.upper, strict=True)]
         wide = Grid(
             tuple(m - h for m, h in zip(middle, half, strict=True)),
             tuple(m + h for m, h in zip(middle, half, strict=True)),
-            tuple(scale * (min(n, most) + odd * (n % 2)) for n in grid.cells),
+            tuple(scale * min(n, most) for n in grid.cells),
         )
         return float(logsumexp(self._at_centers(wide))) + math.log(wide.cell_volume)
+
+
+@functools.lru_cache(maxsize=64)
+def _cut_off(formula: str, grid: Grid) -> float:
+    return Expression(formula)._outside(grid)
 
 
 @functools.lru_cache(maxsize=16)

@@ -8,7 +8,17 @@ from collections.abc import Callable
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from mfgprox.density import ArrayDensity, Density, Expression, Gaussian, Mixture, Ring, Uniform
+from mfgprox.density import (
+    ArrayDensity,
+    Density,
+    Expression,
+    Gaussian,
+    Mixture,
+    Ring,
+    Uniform,
+)
+from mfgprox.density.conditions import jumping
+from mfgprox.density.crossings import crossings
 from mfgprox.density.formula import evaluate, parse
 from mfgprox.exact.distribution import Distribution
 from mfgprox.grid import Grid
@@ -17,13 +27,14 @@ Curve = tuple[Callable[[np.ndarray], np.ndarray], list[float]]
 """log density of a position, up to a constant, and where it is not smooth."""
 
 FINE_CELLS = 8192
-EDGE_BISECTIONS = 60
+SAME_EDGE = 1e-10
+"""Of the interval."""
 
 
 def distribution(density: Density, grid: Grid) -> Distribution:
     """The density on the interval of a 1-D grid, cut off there and normalised.
 
-    Gaussians, uniforms, rings, their mixtures, formulas and arrays are taken as they are defined;
+    Gaussians, uniforms, rings, formulas, their mixtures and arrays are taken as they are defined;
     other smooth kinds through a spline of their logarithm on a fine grid, and kinds that only
     exist on cells as constant on the cells of `grid`.
     """
@@ -32,11 +43,11 @@ def distribution(density: Density, grid: Grid) -> Distribution:
 
 
 def _curve(density: Density, grid: Grid) -> Curve:
-    closed = _closed_form(density)
-    if closed is not None:
-        return closed
     if isinstance(density, Expression):
         return _formula(density, grid)
+    closed = _closed_form(density, grid)
+    if closed is not None:
+        return closed
     if isinstance(density, ArrayDensity):
         return _constant_on_cells(density.log_density(density.grid), density.grid)
     if density.smooth:
@@ -44,7 +55,8 @@ def _curve(density: Density, grid: Grid) -> Curve:
     return _constant_on_cells(density.log_density(grid), grid)
 
 
-def _closed_form(density: Density) -> Curve | None:
+def _closed_form(density: Density, grid: Grid) -> Curve | None:
+    """Of mass one on the line; a formula as it counts in a mixture, by its mass in the box."""
     if isinstance(density, Gaussian):
         m, s = float(density.mean[0]), math.sqrt(float(density.cov[0, 0]))
         norm = math.log(s) + 0.5 * math.log(2.0 * math.pi)
@@ -62,7 +74,12 @@ def _closed_form(density: Density) -> Curve | None:
 
         return ring, [c - b, c - a, c + a, c + b]
     if isinstance(density, Mixture):
-        return mixed([_closed_form(c) for c in density.components], density.weights)
+        return mixed([_closed_form(c, grid) for c in density.components], density.weights)
+    if isinstance(density, Expression):
+        curve, breaks = _formula(density, grid)
+        inside = Distribution(curve, grid.lower[0], grid.upper[0], breaks)
+        share = math.log1p(-density.cut_off(grid))
+        return lambda x: inside.log_density(x) + share, breaks
     return None
 
 
@@ -90,17 +107,18 @@ def _formula(density: Expression, grid: Grid) -> Curve:
         _, log = evaluate(tree, {"x": np.asarray(x, float)})
         return np.array(np.broadcast_to(log, np.shape(x)))
 
+    conditions = jumping(density.formula, grid)
+
+    def margins(x: np.ndarray) -> np.ndarray:
+        """Above 0 where the tests of the formula hold, and where it is positive."""
+        held = np.where(np.isfinite(log_density(x)), 1.0, -1.0)[None]
+        return held if conditions is None else np.concatenate([held, conditions.margins({"x": x})])
+
     x = np.linspace(grid.lower[0], grid.upper[0], FINE_CELLS + 2)[1:-1]
-    held = np.isfinite(log_density(x))
-    edges = []
-    for k in np.flatnonzero(held[1:] != held[:-1]):
-        a, b = x[k], x[k + 1]
-        for _ in range(EDGE_BISECTIONS):
-            middle = 0.5 * (a + b)
-            same = bool(np.isfinite(log_density(np.array([middle]))[0])) == bool(held[k])
-            a, b = (middle, b) if same else (a, middle)
-        edges.append(float(b))
-    return log_density, edges
+    which, k = np.nonzero(np.diff(margins(x) > 0.0, axis=1))
+    edges = np.sort(crossings(lambda t, i: margins(t)[which[i], np.arange(i.size)], x[k], x[k + 1]))
+    apart = np.diff(edges, prepend=-math.inf) > SAME_EDGE * (grid.upper[0] - grid.lower[0])
+    return log_density, edges[apart].tolist()
 
 
 def _constant_on_cells(log_values: np.ndarray, grid: Grid) -> Curve:
