@@ -18,6 +18,7 @@ import numpy as np
 from scipy.linalg import solve_banded
 
 from mfgprox.divergence import KullbackLeibler
+from mfgprox.divergence.base import POWER
 from mfgprox.solvers.back_and_forth.lattice import Lattice
 from mfgprox.solvers.newton_line_quantiles import log_cumulated
 
@@ -25,8 +26,10 @@ RETAINED = 1e-5
 """Share of Kullback–Leibler's f that is added where f'(0) is finite: R stays positive."""
 LARGEST = 600.0
 """Of the logarithm of a ratio that the linear system is told."""
+TAIL = math.log(1e-12)
+"""Logarithm of a mass up to which a step may multiply it by more than it says."""
 CHANGE = 8.0
-"""Logarithm of what a step may change a mass by, for f other than Kullback–Leibler's."""
+"""Logarithm of what such a step may multiply it by."""
 SHORTEST = 1e-4
 SETTLED = 1e-10
 """Share of the mass that the last step moved."""
@@ -135,13 +138,21 @@ class Line:
         found = solve_banded((1, 1), band, right, check_finite=False)
         if not np.isfinite(found).all():
             raise FloatingPointError("Newton's step is not finite")
+        return found[::2], found[1::2] * np.exp(at.log_side)
+
+    def _after(self, at: Point, step: np.ndarray) -> Point:
+        """R grows in proportion to the step, by more only where it stays negligible; it falls as
+        f' does. A small step is taken as it is."""
         if self.plain:
-            return found[::2], found[1::2] * np.exp(at.log_side)
-        step, R = found[::2].clip(-CHANGE, CHANGE), np.exp(at.log_R)
-        moved = R * step
-        moved -= R * moved.sum()
-        upward, downward = np.cumsum(moved)[:-1], np.cumsum(moved[::-1])[::-1][1:]
-        return step, np.where(at.left, upward, -downward)
+            return self.at(at.u + step)
+        law = self.f.law
+        free = np.minimum(np.minimum(step, TAIL - at.log_R), CHANGE)
+        growth = np.maximum(np.log1p(np.maximum(step, 0.0)), free)
+        fall = np.minimum(step, 0.0)
+        if law.kind == POWER:
+            power = 1.0 - law.alpha if law.alpha < 1.0 else 1.0
+            fall = -np.log1p(-power * fall) / power
+        return self.at(at.u + np.where(step > 0.0, growth, fall))
 
     def solved(self, at: Point, most: int) -> tuple[Point, int]:
         """Newton's method: where it ends, and the points that it tried on the way. A step is so
@@ -154,7 +165,7 @@ class Line:
             slope, length = float((at.residual * change).sum()), 1.0
             while True:
                 count += 1
-                new = self.at(at.u + length * step)
+                new = self._after(at, length * step)
                 end = float((new.residual * change).sum())
                 if end >= -0.5 * slope or length < SHORTEST:
                     break

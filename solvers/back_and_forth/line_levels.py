@@ -49,22 +49,24 @@ def direct(problem: Problem, grids: list[Grid]) -> Direct | None:
 def _direct(problem: Problem, grids: list[Grid]) -> Direct | None:
     line: Line | None = None
     at: Point | None = None
+    before: Lattice | None = None
     left = MOST_POINTS
     values: list[float] = []
     between: list[float] = []
     for level, grid in enumerate(grids):
         lattice = Lattice(problem if grid == problem.grid else problem.on(grid))
         torn = bool((np.diff(lattice.sources) > 1).any())
-        stages = FILLINGS[AGAIN if line else 0 :] if torn or (lattice.shared and not line) else (0,)
+        stages = FILLINGS[AGAIN if level else 0 :] if torn or lattice.shared else (0.0,)
         for filled in stages:
-            shared = max(LEAST, filled if level == 0 else 0.0)
-            new = Line(lattice, filled if torn else 0.0, shared)
-            if at is None or line is None:
+            new = _line(lattice, filled, torn)
+            if at is None or line is None or before is None:
                 at = new.at(np.zeros(new.y.size))
-            elif line.y.size == new.y.size:
+            elif before is lattice:
                 at = new.taken_over(line, at)
             else:
-                at = new.at(np.interp(new.y, line.y, at.u))
+                first = _line(before, filled, torn)
+                at = new.at(np.interp(new.y, first.y, first.taken_over(line, at).u))
+            before = lattice
             at, points = new.solved(at, MOST_STEPS)
             line, left = new, left - points
             if left < 0:
@@ -76,6 +78,10 @@ def _direct(problem: Problem, grids: list[Grid]) -> Direct | None:
             values.append(plan.dual)
             between.append(continuous(lattice, plan).value)
     return None
+
+
+def _line(lattice: Lattice, filled: float, torn: bool) -> Line:
+    return Line(lattice, filled if torn else 0.0, max(LEAST, filled))
 
 
 def _on_cells(lattice: Lattice, at: Point) -> tuple[np.ndarray, np.ndarray]:
