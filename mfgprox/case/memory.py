@@ -8,7 +8,7 @@ from typing import Any
 
 from mfgprox.case.free_memory import free
 from mfgprox.case.memory_bounds import carried, coupling, plan, share
-from mfgprox.case.schema import CaseSettings
+from mfgprox.case.schema import CaseSettings, GridSettings
 
 __all__ = ["estimate", "estimate_flow", "free", "in_words", "method_of", "share", "time_levels"]
 
@@ -93,7 +93,7 @@ def _bounds_and_path(settings: CaseSettings, method: str, carrying: float) -> in
     if settings.f_divergence.lipschitz is not None:
         return int(8 * coupling(settings, carrying)) if settings.output.path else 0
     lattice = method in ("primal-dual", "fictitious-play")
-    smooth = _smooth(settings.P) and _smooth(settings.Q) and settings.p == 2.0
+    smooth = _both_smooth(settings) and settings.p == 2.0
     if dimension == 1 or (smooth and (method == "back-and-forth" or (lattice and dimension == 2))):
         return 0
     if smooth:
@@ -124,14 +124,29 @@ def _written(settings: CaseSettings, cells: int, levels: int, dimension: int) ->
     return int(8 * cells * WRITTEN * (more - min(saved, levels)))
 
 
-def _smooth(density: Any) -> bool:
-    """Whether a density is of a kind without edges, which `auto` gives to newton."""
+def _both_smooth(settings: CaseSettings) -> bool:
+    return all(_smooth(density, settings.grid) for density in (settings.P, settings.Q))
+
+
+def _smooth(density: Any, grid: GridSettings) -> bool:
+    """Whether a density has no edges, so that `auto` gives it to newton."""
     match density.kind:
         case "mixture":
-            return all(_smooth(part) for part in density.components)
+            return all(_smooth(part, grid) for part in density.components)
         case "samples":
             return bool(density.bandwidth > 0.0)
-    return density.kind in ("gaussian", "expression")
+        case "expression":
+            return not _jumps(density.formula, grid)
+    return bool(density.kind == "gaussian")
+
+
+def _jumps(formula: str, grid: GridSettings) -> bool:
+    from mfgprox.density.conditions import jumping
+    from mfgprox.grid import Grid
+
+    return (
+        jumping(formula, Grid(tuple(grid.lower), tuple(grid.upper), tuple(grid.cells))) is not None
+    )
 
 
 def method_of(settings: CaseSettings) -> str:
@@ -142,7 +157,7 @@ def method_of(settings: CaseSettings) -> str:
     if settings.f_divergence.lipschitz is not None:
         return "back-and-forth"
     axes, p = len(settings.grid.cells), settings.p
-    if _smooth(settings.P) and _smooth(settings.Q) and (p == 2.0 or (axes == 1 and 2.0 < p <= 8.0)):
+    if _both_smooth(settings) and (p == 2.0 or (axes == 1 and 2.0 < p <= 8.0)):
         return "newton"
     return "semi-discrete" if p == 2.0 and axes <= 2 else "back-and-forth"
 
