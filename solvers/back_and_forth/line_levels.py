@@ -20,7 +20,7 @@ FILLINGS = (0.5, 0.1, 0.03, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """Stages; on grids after the first one from AGAIN on."""
 AGAIN = 3
 LEAST = 1e-12
-"""Mass that is left on the cells without Q."""
+"""Where nothing is filled."""
 MOST_STEPS, MOST_POINTS = 60, 2500
 """Newton steps of a stage, and points in all: a solve that takes more is given up."""
 VALUES = 3
@@ -56,15 +56,14 @@ def _direct(problem: Problem, grids: list[Grid]) -> Direct | None:
     for level, grid in enumerate(grids):
         lattice = Lattice(problem if grid == problem.grid else problem.on(grid))
         torn = bool((np.diff(lattice.sources) > 1).any())
-        stages = FILLINGS[AGAIN if level else 0 :] if torn or lattice.shared else (0.0,)
-        for filled in stages:
-            new = _line(lattice, filled, torn)
+        for filled in _stages(torn, lattice.shared)[AGAIN if level else 0 :]:
+            new = Line(lattice, *filled)
             if at is None or line is None or before is None:
                 at = new.at(np.zeros(new.y.size))
             elif before is lattice:
                 at = new.taken_over(line, at)
             else:
-                first = _line(before, filled, torn)
+                first = Line(before, *filled)
                 at = new.at(np.interp(new.y, first.y, first.taken_over(line, at).u))
             before = lattice
             at, points = new.solved(at, MOST_STEPS)
@@ -80,8 +79,13 @@ def _direct(problem: Problem, grids: list[Grid]) -> Direct | None:
     return None
 
 
-def _line(lattice: Lattice, filled: float, torn: bool) -> Line:
-    return Line(lattice, filled if torn else 0.0, max(LEAST, filled))
+def _stages(torn: bool, shared: bool) -> list[tuple[float, float]]:
+    """What the gaps of P and the cells without Q are filled with; more of the former where both
+    are, or mass that stays in such cells is lost to the gaps."""
+    if torn or shared:
+        power = 0.5 if shared else 1.0
+        return [(f**power if torn else 0.0, f) for f in FILLINGS]
+    return [(0.0, LEAST)] * (AGAIN + 1)
 
 
 def _on_cells(lattice: Lattice, at: Point) -> tuple[np.ndarray, np.ndarray]:
