@@ -1,8 +1,8 @@
 """P and Q on the cells of a grid divided into parts, and what the centre sums leave out.
 
-Densities given by a formula and data (arrays, images) that are finer than the grid are sampled anew
-on the parts; other data, and counted samples, are constant within a cell, and that is the problem
-which their bounds belong to.
+Densities given by a formula or with edges of a known shape, and data (arrays, images) that are
+finer than the grid, are sampled anew on the parts; other data, and counted samples, are constant
+within a cell, and that is the problem which their bounds belong to.
 """
 
 from __future__ import annotations
