@@ -152,6 +152,9 @@ class Line:
         if law.kind == POWER:
             power = 1.0 - law.alpha if law.alpha < 1.0 else 1.0
             fall = -np.log1p(-power * fall) / power
+        else:
+            # Jensen and Shannon's: a logarithm below Q, and an end above it.
+            fall = np.where(at.u > 0.0, -np.log1p(-fall), fall)
         return self.at(at.u + np.where(step > 0.0, growth, fall))
 
     def solved(self, at: Point, most: int) -> tuple[Point, int]:

@@ -23,6 +23,8 @@ LEAST = 1e-12
 """Where nothing is filled."""
 MOST_STEPS, MOST_POINTS = 60, 2500
 """Newton steps of a stage, and points in all: a solve that takes more is given up."""
+SETTLED = 1e-14
+"""Mass of a cell from which on its potential is believed."""
 VALUES = 3
 """Grids whose values are told, before the last one."""
 
@@ -102,13 +104,24 @@ def _on_cells(lattice: Lattice, at: Point) -> tuple[np.ndarray, np.ndarray]:
 def sharp_plan(lattice: Lattice, psi: np.ndarray, R: np.ndarray) -> Plan:
     """The plan that moves P to masses R in order, without its pairs, beside a potential: raised to
     its envelope, which raises J. Raises FloatingPointError where a value is not finite."""
-    phi, _ = lattice.transform(lattice.masked(psi))
-    psi = lattice.masked(np.where(lattice.held, np.maximum(psi, lattice.envelope(phi)), psi))
-    phi, argmin = lattice.transform(psi)
-    _, gibbs = lattice.marginal(psi)
-    dual = float((lattice.mass * phi.ravel()[lattice.sources]).sum()) - gibbs
+    # Where next to nothing of R is, psi may not have settled yet, or follow from the rest.
+    told = ~lattice.held | (R > SETTLED)
+    tried = [_raised(lattice, psi), _raised(lattice, np.where(told, psi, -np.inf))]
+    psi, phi, argmin, gibbs, dual = max(tried, key=lambda found: found[-1])
     cost, none = lattice.monotone_cost(R), np.empty(0)
     if not np.isfinite([dual, cost]).all():
         raise FloatingPointError("the values are not finite")
     whole = np.empty(0, np.int64)
     return Plan(psi, phi, argmin, R, R, whole, whole, none, dual, gibbs, cost, 0.0)
+
+
+def _raised(
+    lattice: Lattice, psi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float]:
+    """psi raised to its envelope, psi^c and its argmin, the second term of J, and J."""
+    phi, _ = lattice.transform(lattice.masked(psi))
+    psi = lattice.masked(np.where(lattice.held, np.maximum(psi, lattice.envelope(phi)), psi))
+    phi, argmin = lattice.transform(psi)
+    _, gibbs = lattice.marginal(psi)
+    dual = float((lattice.mass * phi.ravel()[lattice.sources]).sum()) - gibbs
+    return psi, phi, argmin, gibbs, dual if np.isfinite(dual) else -np.inf
