@@ -27,6 +27,9 @@ ROUGH = 1e-3
 """Relative distance of the bounds above which other potentials and competitors are tried."""
 MOST_NODES = {1: math.inf, 2: 1 << 22, 4: 1 << 20}
 """Nodes at most, for cells that are divided so many times per axis."""
+APART = 0.02
+"""Relative distance of the values themselves from which the map is torn: sums over more nodes bring
+no map of what has none."""
 EMPTY, FULL = 1e-12, 1e-4
 """Share of P in the cells at the walls below which the walls do not matter, and from which they
 are what matters."""
@@ -104,7 +107,8 @@ def _refined(problem: Problem, U_1: np.ndarray, reflecting: bool) -> Enclosure |
         if sums is None:
             break
         found, coarser = sums.enclosure(coarser), sums
-        if found.closed(CLOSE[problem.grid.dimension]):
+        apart = abs(found.upper - found.lower) > APART * abs(found.lower)
+        if apart or found.closed(CLOSE[problem.grid.dimension]):
             break
     return found
 

@@ -17,6 +17,8 @@ SETTLED = 1e-6
 """Share of the mass on clamped cells below which the map counts as a smooth one."""
 PATIENCE, WINDOW = 8, 4
 """Steps that Newton may take without progress, and those over which progress is measured."""
+FALL, MOST_FALLS = 1e-6, 2
+"""Share of the dual value that counts as a fall, and how many falls in a row are no accident."""
 
 
 @dataclass
@@ -41,6 +43,8 @@ class NewtonState:
     clamped: float = 0.0
     course: list[list[float]] = field(default_factory=list)
     """Residual and clamped share of the mass, step by step, on this grid at this epsilon."""
+    falls: int = 0
+    """Steps in a row by which the dual value fell, on this grid at this epsilon."""
     folded: float = math.nan
     """The clamped share that the coarser grid was left with, if Newton failed on it."""
     duals: list[float] = field(default_factory=list)
@@ -57,6 +61,8 @@ class NewtonState:
 
     def take(self, new: Potential, way: Direction) -> None:
         """Note a step."""
+        fell = self.dual - new.dual > FALL * self.scale
+        self.falls = self.falls + 1 if fell else 0
         self.chi, self.constant, self.dual = new.chi, new.constant, new.dual
         if math.isfinite(new.dual):
             self.scale = abs(new.dual)
@@ -69,8 +75,13 @@ class NewtonState:
 
     @property
     def folds(self) -> bool:
-        """Whether the map stays folded: neither the residual nor the clamped mass still halves."""
-        if len(self.course) < PATIENCE or self.clamped <= SETTLED:
+        """Whether the map stays folded: neither the residual nor the clamped mass still halves, or
+        steps that should raise the dual value lower it."""
+        if self.clamped <= SETTLED:
+            return False
+        if self.falls >= MOST_FALLS:
+            return True
+        if len(self.course) < PATIENCE:
             return False
         residuals, clamped = zip(*self.course, strict=True)
         return (
@@ -86,7 +97,7 @@ class NewtonState:
     def restart(self, epsilon: float) -> None:
         """Forget all but chi, the level and the way so far."""
         self.epsilon, self.steps, self.floor, self.work = epsilon, 0, 0.5, None
-        self.course = []
+        self.course, self.falls = [], 0
         self.constant = self.dual = self.primal = math.nan
         self.residual = self.decrement = math.inf
 
