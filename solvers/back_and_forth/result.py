@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import numpy as np
+
 from mfgprox.divergence.gibbs import placed
 from mfgprox.solution import Certificate, Solution
 from mfgprox.solvers.back_and_forth.continuous import continuous
@@ -101,11 +103,12 @@ def _direct_value(
     lattice: Lattice, plan: Plan, state: BackAndForthState, between: float
 ) -> tuple[float, float]:
     """The same where the line was solved directly. Where the spline's values say nothing (R has
-    mass without Q, or Q is narrow beside P): the middle one of three, theirs among them."""
+    mass without Q, P has gaps, or Q is narrow): the middle one of three, theirs among them."""
     if not state.values:
         return plan.dual, math.inf
     found, error = _value(plan, state, between, True, lattice.held.all())
-    if not lattice.shared and error <= SPOILED * abs(found):
+    gaps = bool((np.diff(lattice.sources) > 1).any())
+    if not (lattice.shared or gaps) and error <= SPOILED * abs(found):
         return found, error
     three = [plan.dual, _extrapolated([*state.values, plan.dual])[-1], between]
     low, found, high = sorted(three)
