@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from mfgprox.density.base import DensityError
 from mfgprox.density.conditions import jumping
-from mfgprox.density.cut_means import Jumps, crossed, means, mixed
+from mfgprox.density.cut_means import Jumps, crossed, means, means_of_points, mixed
 from mfgprox.density.formula import evaluate, parse, shown
 from mfgprox.grid import AXES, Grid
 
@@ -20,6 +20,9 @@ SLAB = 2**17
 
 MOST = {1: 2048, 2: 256, 3: 32}
 """Cells an axis of the box, by dimension, from which the share outside is estimated: even."""
+MANY, EVERYWHERE = 2048, 0.4
+"""Cells, and share of the cells, above which edges that cut them are not looked for one by one: the
+formula changes faster than from cell to cell."""
 NODES, FEWER = {1: 4, 2: 4, 3: 3}, 2
 """Of Gauss between two edges, by dimension; for the parts of a cell, which only tell where its mass
 is."""
@@ -178,6 +181,9 @@ def _cut_cells(formula: str, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     index = crossed(jumps, grid)
     edges = [grid.edges(i) for i in range(grid.dimension)]
     low, high = ([e[k + j] for e, k in zip(edges, index, strict=True)] for j in (0, 1))
-    cut, log_means = means(jumps, low, high, NODES[grid.dimension])
+    if low[0].size > max(MANY, EVERYWHERE * math.prod(grid.cells)):
+        cut, log_means = np.ones(low[0].size, bool), means_of_points(jumps, low, high)
+    else:
+        cut, log_means = means(jumps, low, high, NODES[grid.dimension])
     cells = np.ravel_multi_index(tuple(k[cut] for k in index[::-1]), grid.shape)
     return cells, log_means[cut]
