@@ -17,7 +17,7 @@ from mfgprox.density.crossings import crossings
 from mfgprox.density.formula import COMPARISONS, CONSTANTS, evaluate, parse
 from mfgprox.grid import AXES, Grid
 
-LOOK = {1: 2048, 2: 256, 3: 32}
+LOOK = {1: 4096, 2: 384, 3: 64}
 """Points an axis at which a formula is looked at to see whether it jumps, by dimension."""
 PLAIN = 20
 """Parts of a formula above which there are fewer points, so that no formula takes longer."""
@@ -128,7 +128,7 @@ def _jumping(formula: str, lower: tuple[float, ...], upper: tuple[float, ...]) -
     if not (conditions.tests or conditions.zeros):
         return None
     d, longer = len(lower), max(1.0, conditions.work / PLAIN)
-    points = max(2, round(LOOK[d] / longer ** (1.0 / d)))
+    points = max(2, round(LOOK[d] / longer ** (2.0 / d)))
     which = _jumps(conditions, Grid(lower, upper, (points,) * d))
     return conditions.only(which) if which.any() else None
 
