@@ -15,13 +15,16 @@ import numpy as np
 import scipy.sparse as sparse
 
 from mfgprox.divergence import KullbackLeibler
+from mfgprox.kernels.spread_masses import spread_masses
+from mfgprox.kernels.threads import over
 from mfgprox.solvers.back_and_forth.lattice import Lattice
-from mfgprox.solvers.back_and_forth.multigrid import Laplacian, Multigrid, solved
+from mfgprox.solvers.back_and_forth.multigrid import Laplacian, solved
 from mfgprox.solvers.back_and_forth.pairs import LIMITS, pairs
 
 HIGHEST = 3.0
 """Units of blur that a step may raise a target above its envelope."""
-ACCURACY, MOST_CYCLES = 1e-2, 100
+ACCURACY = 1e-2
+"""Of Newton's step."""
 LEAST_SHARED = 1e-10
 """Mass outside of Q below which it has no part in Newton's step."""
 SHARE = 1e-5
@@ -63,16 +66,16 @@ class Plan:
         phi, argmin = lattice.transform(psi)
         R, gibbs = lattice.marginal(psi)
         starts, targets, slack = pairs(lattice, psi, phi, argmin, R, blur)
-        count = np.diff(starts)
-        weight = np.exp(-slack / np.repeat(blur, count))
-        total = np.add.reduceat(weight, starts[:-1])
-        mass = weight * np.repeat(lattice.mass / total, count)
-        free = phi.ravel()[lattice.sources] - blur * (np.log(total) - lattice.log_width)
-        transported = float((lattice.mass * free).sum())
-        here = np.repeat(phi.ravel()[lattice.sources], count) + slack + psi[targets]
-        cost = float((mass * here).sum())
+        mass, phi_of = np.empty(targets.size), phi.ravel()[lattice.sources]
+        log_total, cost, earned = np.empty((3, lattice.sources.size))
+        over(
+            spread_masses, log_total.size, targets.size, starts, targets, slack, blur, lattice.mass,
+            phi_of, psi, mass, log_total, cost, earned,
+        )  # fmt: skip
+        free = phi_of - blur * (log_total - lattice.log_width)
+        transported, paid = float((lattice.mass * free).sum()), float(cost.sum())
         delivered = np.bincount(targets, weights=mass, minlength=psi.size)
-        entropy = transported - cost + float((mass * psi[targets]).sum())
+        entropy = transported - paid + float(earned.sum())
         return cls(
             psi,
             phi,
@@ -84,7 +87,7 @@ class Plan:
             mass,
             transported - gibbs,
             gibbs,
-            cost,
+            paid,
             entropy,
         )
 
@@ -147,7 +150,7 @@ class Plan:
             # Next to no mass: no step to minus infinity for the sake of that.
             d[-1] += LEAST_SHARED / float(blur.mean())
         A = Laplacian(B, d, star)
-        step, _ = solved(A, gradient, Multigrid(A, lattice.places), ACCURACY, MOST_CYCLES)
+        step = solved(A, gradient, lattice.places, ACCURACY)
         slope = float((gradient * step).sum())
         if not math.isfinite(slope):
             raise FloatingPointError("Newton's step is not finite")

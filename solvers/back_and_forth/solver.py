@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mfgprox.divergence import Lipschitz
 from mfgprox.grid import Grid
 from mfgprox.problem import Problem
 from mfgprox.solution import Solution
@@ -70,7 +71,7 @@ class BackAndForth:
         the solution, where the direct way leads to it."""
         require(problem)
         grids = self.grids(problem.grid)
-        if problem.grid.dimension == 1:
+        if problem.grid.dimension == 1 and not isinstance(problem.divergence, Lipschitz):
             state = _direct(problem, grids, tolerance)
             if state is not None:
                 return state
