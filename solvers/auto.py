@@ -148,7 +148,8 @@ def _begin(
             refusals.append(f"{ORDER[choice]} does not take {_got(error)}")
             continue
         state.choice = choice
-        why = "; ".join(reasons + refusals) or "the data are smooth and positive"
+        kind = "smooth and positive" if problem.smooth else "positive, on the line"
+        why = "; ".join(reasons + refusals) or f"the data are {kind}"
         state.notes.append(f"Solver chosen automatically: {state.name}; {why}.")
         return
     raise Unsuitable("; ".join(refusals))
