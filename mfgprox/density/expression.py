@@ -16,8 +16,6 @@ from mfgprox.grid import AXES, Grid
 
 SLAB = 2**17
 """Cells on which a formula is evaluated at a time: 1 MiB for each of its parts."""
-
-
 MOST = {1: 2048, 2: 256, 3: 32}
 """Cells an axis of the box, by dimension, from which the share outside is estimated: even."""
 MANY, EVERYWHERE = 2048, 0.4
