@@ -17,6 +17,8 @@ from scipy.ndimage import gaussian_filter
 from mfgprox.audit.lattice import Lattice
 from mfgprox.audit.path import evaluate
 from mfgprox.density import is_smooth
+from mfgprox.divergence.gibbs import placed
+from mfgprox.open_cells import images_on_parts, level_of, raised
 from mfgprox.plan import by_plan
 from mfgprox.plan_pairs import parts_for
 from mfgprox.problem import Problem
@@ -92,8 +94,12 @@ def _by_rearrangement(problem: Problem, potential: SplinePotential, transform: n
     grid = problem.grid
     parts = PARTS_1D if grid.cells[0] > 1 else 1
     divided = Divided.of(problem, parts)
-    psi, log_Q = potential.refined(parts).ravel(), divided.log_Q.ravel()
+    log_Q = divided.log_Q.ravel()
+    level = level_of(problem, potential)
+    psi = raised(potential.refined(parts).ravel(), log_Q, level)
     R, _ = problem.divergence.gibbs(-psi, log_Q, problem.epsilon, divided.volume)
+    if level > -math.inf and (R[np.isneginf(log_Q)] > 0.0).any():
+        R = placed(R, images_on_parts(problem, potential, parts).ravel(), log_Q)
     cost = transport_cost_1d(
         divided.mass.ravel(), R, grid.lower[0], grid.spacing[0] / parts, problem.p
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mfgprox.density import is_smooth
+from mfgprox.divergence.gibbs import placed
 from mfgprox.dyadic import furthest_apart
 from mfgprox.kernels.part_pairs import cost_of_pairs, spread_pairs
 from mfgprox.kernels.threads import over
@@ -90,10 +91,16 @@ class _Plan:
         spread_pairs(layout.starts, layout.targets, self.weights, layout.mass, self.scale, R)
         return R
 
+    def wanted(self, made: np.ndarray) -> np.ndarray:
+        """Masses of R as it should be, (cells,); where there is no Q only how much of it matters,
+        and it stays where the plan brings it."""
+        return placed(self.layout.wanted, made, self.layout.problem.log_Q.ravel())
+
     @property
     def misfit(self) -> float:
         """Share of the mass that is not where it is wanted, twice."""
-        return float(np.abs(self.made - self.layout.wanted).sum())
+        made = self.made
+        return float(np.abs(made - self.wanted(made)).sum())
 
     @property
     def cost(self) -> float:
@@ -112,13 +119,14 @@ class _Plan:
             layout.targets, self.weights, self.scale, n, h, problem.p, problem.cost.separable,
             offset, spread, costs,
         )  # fmt: skip
-        return float((layout.mass * costs).sum())
+        return float((layout.mass * np.where(layout.stays, 0.0, costs)).sum())
 
     def fitted(self, sweeps: int) -> _Plan:
         """Iterative proportional fitting (Sinkhorn) of R to what is wanted."""
-        plan, wanted = self, self.layout.wanted
+        plan = self
         for _ in range(sweeps):
             R = plan.made
+            wanted = plan.wanted(R)
             both = (R > 0.0) & (wanted > 0.0)
             factor = np.divide(wanted, R, out=np.ones_like(R), where=both)
             scale = np.maximum(plan.scale * np.minimum(factor, MOST), 1e-200)
@@ -128,9 +136,10 @@ class _Plan:
     def value(self) -> tuple[float, float]:
         """Of the plan with the R that it makes, or with an exchange of mass that makes R as it is
         wanted, whichever is less: for a large epsilon the least flaw of R is dear."""
-        problem, wanted = self.layout.problem, self.layout.wanted
+        problem = self.layout.problem
         made, cost, shape = self.made, self.cost, problem.grid.kernel_shape
         made /= made.sum()
+        wanted = self.wanted(made)
         further = furthest_apart(
             made.reshape(shape), wanted.reshape(shape), problem.cost, problem.grid.kernel_spacing
         )

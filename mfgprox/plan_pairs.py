@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mfgprox.divergence.gibbs import placed
 from mfgprox.kernels.part_pairs import part_pairs
 from mfgprox.kernels.threads import over
 from mfgprox.problem import Problem
@@ -42,7 +43,9 @@ class Layout:
 
     nodes, mass (count,): flat indices on the divided cells, and masses of sum one; sub (3,): parts
     of a cell; starts (count + 1,), targets, slack (pairs,): the pairs by parts, as in a compressed
-    sparse row matrix, and their slack in units of the blur; wanted (cells,): masses of sum one.
+    sparse row matrix, and their slack in units of the blur; wanted (cells,): masses of sum one,
+    those of cells without Q, if any, spread over them as the potential says; stays (count,): the
+    parts in cells without Q that do not move at all.
     """
 
     problem: Problem
@@ -53,6 +56,7 @@ class Layout:
     targets: np.ndarray
     slack: np.ndarray
     wanted: np.ndarray
+    stays: np.ndarray
 
     @classmethod
     def of(cls, problem: Problem, potential: SplinePotential, blur: float) -> Layout:
@@ -64,14 +68,45 @@ class Layout:
         R, _ = problem.divergence.gibbs(
             -psi.reshape(grid.shape), problem.log_Q, problem.epsilon, grid.cell_volume
         )
-        wanted = (R / R.sum()).ravel()
-        psi = np.where(wanted.reshape(psi.shape) > 0.0, psi, -np.inf)
+        psi = np.where(R.reshape(psi.shape) > 0.0, psi, -np.inf)
         sub, argmin = np.array(potential.parts(parts)), potential.lattice_argmin
         if np.isneginf(psi.ravel()[argmin]).any():
             argmin = c_transform(psi, problem.cost, grid.kernel_spacing)[1]
+        delivered = np.bincount(argmin.ravel(), problem.P.ravel(), argmin.size)
+        R = placed(R, delivered.reshape(R.shape), problem.log_Q)
+        wanted = (R / R.sum()).ravel()
         units = blur * _squared_width(problem, nodes, sub, argmin)
-        pairs = _pairs(problem, psi, argmin, nodes, sub, blur, units, np.log(mass), wanted)
-        return cls(problem, sub, nodes, mass, *pairs, wanted)
+        starts, targets, slack = _pairs(
+            problem, psi, argmin, nodes, sub, blur, units, np.log(mass), wanted
+        )
+        stays = _staying(problem, _cells(nodes, sub, argmin.shape), argmin.ravel(), starts, targets)
+        if stays.any():
+            own = np.repeat(_cells(nodes, sub, argmin.shape), np.diff(starts)) == targets
+            slack[np.repeat(stays, np.diff(starts)) & ~own] = np.inf
+        return cls(problem, sub, nodes, mass, starts, targets, slack, wanted, stays)
+
+
+def _cells(nodes: np.ndarray, sub: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Flat indices of the cells that the parts belong to."""
+    index = np.array(np.unravel_index(nodes, tuple(np.array(shape) * sub))) // sub[:, None]
+    return np.ravel_multi_index(tuple(index), shape)
+
+
+def _staying(
+    problem: Problem, cells: np.ndarray, argmin: np.ndarray, starts: np.ndarray, targets: np.ndarray
+) -> np.ndarray:
+    """Parts in cells without Q whose mass R has where it is, (count,): where f'(∞) is finite.
+
+    cells (count,): of the parts; starts, targets: of the pairs, their own cells among them.
+    """
+    empty = np.isneginf(problem.log_Q).ravel()
+    stays = empty[cells] & (argmin[cells] == cells)
+    if not stays.any():
+        return stays
+    part = np.repeat(np.arange(cells.size), np.diff(starts))
+    has_own = np.zeros(cells.size, bool)
+    has_own[part[cells[part] == targets]] = True
+    return stays & has_own
 
 
 def _squared_width(

@@ -16,6 +16,7 @@ from scipy.ndimage import distance_transform_edt
 
 from mfgprox.competitor import Path, upper_bound
 from mfgprox.enclosure import Enclosure
+from mfgprox.open_cells import OpenCells, cost_of_reaching, level_of, raised
 from mfgprox.problem import Problem
 from mfgprox.quadrature import Divided, cut_off_worth, edge_error
 from mfgprox.splines import SplinePotential
@@ -36,7 +37,8 @@ def rough_bounds(problem: Problem, U_1: np.ndarray, *, upper: bool, path: Path |
 
     path: (rho, momentum) of a solver, a competitor as well, or None.
     """
-    potentials = _potentials(problem, completed(problem, U_1))
+    open_cells = OpenCells.of(problem)
+    potentials = _potentials(problem, completed(problem, U_1, open_cells), open_cells)
     best = max(potentials, key=lambda v: v.centre_value)
     lower, lower_error = _lower(problem, best)
     if lower_error > TORN * abs(lower) and np.isfinite(problem.log_Q).all():
@@ -82,25 +84,36 @@ class _Evaluated:
         )[0]
 
 
-def _evaluate(problem: Problem, psi: np.ndarray) -> _Evaluated:
+def _evaluate(problem: Problem, psi: np.ndarray, open_cells: OpenCells | None = None) -> _Evaluated:
     grid = problem.grid
     potential = SplinePotential(psi, problem.cost, grid.kernel_spacing)
     transform = potential.c_transform()[0].reshape(grid.shape)
+    if open_cells is not None:
+        to_them = open_cells.way - level_of(problem, potential)
+        transform = np.minimum(transform, to_them.reshape(grid.shape))
     gibbs = problem.divergence.gibbs(
         -psi.reshape(grid.shape), problem.log_Q, problem.epsilon, grid.cell_volume
     )[1]
     return _Evaluated(potential, transform, grid.integrate(problem.P * transform), gibbs)
 
 
-def _potentials(problem: Problem, psi: np.ndarray) -> list[_Evaluated]:
+def _potentials(
+    problem: Problem, psi: np.ndarray, open_cells: OpenCells | None
+) -> list[_Evaluated]:
     """The potential, and its c-concave envelope: larger, with the same c-transform."""
-    direct = _evaluate(problem, psi)
+    direct = _evaluate(problem, psi, open_cells)
     shape = problem.grid.kernel_shape
     reverse = SplinePotential(
         direct.transform.reshape(shape), problem.cost, problem.grid.kernel_spacing
     )
     envelope = reverse.c_transform()[0].reshape(shape)
-    return [direct, _evaluate(problem, envelope - _beyond_support(problem))]
+    lowered = envelope - _beyond_support(problem)
+    if open_cells is not None:
+        held = np.where(open_cells.mask, -np.inf, lowered)
+        transform, _ = c_transform(held, problem.cost, problem.grid.kernel_spacing)
+        level = open_cells.level(lowered, transform)
+        lowered = np.where(open_cells.mask, np.maximum(lowered, level), lowered)
+    return [direct, _evaluate(problem, lowered, open_cells)]
 
 
 def _without_ridges(problem: Problem, best: _Evaluated) -> _Evaluated:
@@ -117,7 +130,7 @@ def _without_ridges(problem: Problem, best: _Evaluated) -> _Evaluated:
     return _evaluate(problem, best.potential.values - ridge.reshape(grid.kernel_shape))
 
 
-def completed(problem: Problem, U_1: np.ndarray) -> np.ndarray:
+def completed(problem: Problem, U_1: np.ndarray, open_cells: OpenCells | None = None) -> np.ndarray:
     """psi = -U_1 where it can be believed, elsewhere the largest psi that leaves psi^c as it is.
 
     (nz, ny, nx), finite; U_1 as in `certificate.continuous_bounds`.
@@ -135,7 +148,9 @@ def completed(problem: Problem, U_1: np.ndarray) -> np.ndarray:
         believed = known & (share * R[known].max() <= R)
         psi = np.where(believed, -U, -np.inf).reshape(grid.kernel_shape)
         phi, argmin = c_transform(psi, cost, grid.kernel_spacing)
-        if believed.all():
+        if open_cells is not None:
+            filled, phi = _filled(problem, psi, phi, argmin, open_cells)
+        elif believed.all():
             filled = psi
         else:
             held = np.where(sources.reshape(grid.kernel_shape), phi, -np.inf)
@@ -151,6 +166,30 @@ def completed(problem: Problem, U_1: np.ndarray) -> np.ndarray:
         if believed.all() and share == 0.0 and (TRUSTED[-1] * R.max() <= R).all():
             break
     return best.reshape(grid.kernel_shape)
+
+
+def _filled(
+    problem: Problem,
+    psi: np.ndarray,
+    phi: np.ndarray,
+    argmin: np.ndarray,
+    open_cells: OpenCells,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same where R may enter cells without Q: a potential that is known in part and its
+    transform over those cells, (nz, ny, nx) both; psi: -inf where it is not believed."""
+    mask, ripple = open_cells.mask, _lattice_ripple(problem, argmin)
+    sources = problem.P.reshape(psi.shape) > 0.0
+    spacing = problem.grid.kernel_spacing
+
+    def envelope(phi: np.ndarray) -> np.ndarray:
+        return c_transform(np.where(sources, phi, -np.inf), problem.cost, spacing)[0] - ripple
+
+    believed = np.isfinite(psi)
+    level = open_cells.level(np.where(believed, psi, envelope(phi)), phi)
+    phi = np.minimum(phi, open_cells.way - level)
+    lowered = envelope(phi) - _beyond_support(problem)
+    filled = np.where(believed, psi, lowered)
+    return np.where(mask, np.maximum(lowered, level), filled), phi
 
 
 def _lattice_ripple(problem: Problem, argmin: np.ndarray) -> float:
@@ -187,15 +226,21 @@ def _lower(problem: Problem, best: _Evaluated) -> tuple[float, float]:
     On the line a kink of psi^c meets one node: how much a sum changes when the cells are halved is
     a matter of luck, and the larger of two such changes counts.
     """
+    grid, cost = problem.grid, problem.cost
     transported, gibbs, error = best.transported, best.gibbs, 0.0
-    for parts in (2, 4) if problem.grid.dimension == 1 else (2,):
+    level = level_of(problem, best.potential)
+    for parts in (2, 4) if grid.dimension == 1 else (2,):
         fine = Divided.of(problem, parts)
         nodes = fine.carrying(NEGLIGIBLE)
         values, _ = best.potential.c_transform(parts, nodes)
+        if level > -math.inf:
+            spacing = np.array(grid.kernel_spacing) / best.potential.parts(parts)
+            way = cost_of_reaching(np.isneginf(fine.log_Q), cost, tuple(spacing), walls=True)
+            values = np.minimum(values, way.ravel()[nodes] - level)
         weights = fine.mass.ravel()[nodes]
         before = transported, gibbs
         transported = float((weights * values).sum() / weights.sum())
-        psi = best.potential.refined(parts)
+        psi = raised(best.potential.refined(parts), fine.log_Q, level)
         _, gibbs = problem.divergence.gibbs(-psi, fine.log_Q, problem.epsilon, fine.volume)
         error = max(error, abs(transported - before[0]) + abs(gibbs - before[1]))
     error += 1e-12 * (abs(transported) + abs(gibbs))

@@ -25,7 +25,7 @@ LAYERS = [
     {"problem", "slices"},
     {"solution", "transform", "quadrature", "enclosure", "centre_sums", "map_images", "slopes"},
     {"splines"},
-    {"sensitivity", "capped_cost", "plan_pairs"},
+    {"sensitivity", "capped_cost", "plan_pairs", "open_cells"},
     {"rearrangement", "competitor", "dyadic", "plan", "pushforward", "smooth_sums"},
     {"smooth_bounds", "rough_bounds"},
     {"certificate", "lipschitz_bounds", "dynamic"},
