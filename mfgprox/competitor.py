@@ -18,7 +18,7 @@ from mfgprox.audit.lattice import Lattice
 from mfgprox.audit.path import evaluate
 from mfgprox.density import is_smooth
 from mfgprox.divergence.gibbs import placed
-from mfgprox.open_cells import images_on_parts, level_of, raised
+from mfgprox.open_cells import entering, level_of, raised
 from mfgprox.plan import by_plan
 from mfgprox.plan_pairs import parts_for
 from mfgprox.problem import Problem
@@ -98,8 +98,9 @@ def _by_rearrangement(problem: Problem, potential: SplinePotential, transform: n
     level = level_of(problem, potential)
     psi = raised(potential.refined(parts).ravel(), log_Q, level)
     R, _ = problem.divergence.gibbs(-psi, log_Q, problem.epsilon, divided.volume)
-    if level > -math.inf and (R[np.isneginf(log_Q)] > 0.0).any():
-        R = placed(R, images_on_parts(problem, potential, parts).ravel(), log_Q)
+    without_Q = float(R[np.isneginf(log_Q)].sum()) * divided.volume
+    if without_Q > 0.0:
+        R = placed(R, entering(problem, divided, psi, without_Q).ravel(), log_Q)
     cost = transport_cost_1d(
         divided.mass.ravel(), R, grid.lower[0], grid.spacing[0] / parts, problem.p
     )

@@ -111,13 +111,26 @@ def raised(psi: np.ndarray, log_Q: np.ndarray, level: float) -> np.ndarray:
     return np.where(np.isneginf(log_Q), np.maximum(psi, level), psi)
 
 
-def images_on_parts(problem: Problem, potential: SplinePotential, parts: int) -> np.ndarray:
-    """Mass of P that has its minimiser in each of the parts of cells; see `Divided`."""
-    divided = Divided.of(problem, parts)
-    nodes = np.flatnonzero(divided.mass.ravel() > 0.0)
-    _, places = potential.c_transform(parts, nodes)
-    sub, shape = np.array(potential.parts(parts)), np.array(divided.mass.shape)
-    index = np.floor((places + 0.5) * sub).astype(np.int64).clip(0, shape - 1)
-    flat = np.ravel_multi_index(tuple(index.T), tuple(shape))
-    found = np.bincount(flat, divided.mass.ravel()[nodes], minlength=divided.mass.size)
-    return found.reshape(divided.mass.shape)
+def entering(problem: Problem, divided: Divided, psi: np.ndarray, amount: float) -> np.ndarray:
+    """The mass of P that is best sent to parts without Q, where it arrives: `amount` of it.
+
+    psi: on the parts. Returns masses shaped as those of `divided`. What gains most by it goes, and
+    no further than to the nearest such part.
+    """
+    off, mass = np.isneginf(divided.log_Q), divided.mass.ravel()
+    pairs = zip(
+        problem.grid.kernel_spacing, divided.mass.shape, problem.grid.kernel_shape, strict=True
+    )
+    spacing = tuple(h * m / n for h, n, m in pairs)
+    held = np.where(off, -np.inf, psi.reshape(off.shape))
+    loss = cost_of_reaching(off, problem.cost, spacing)
+    loss -= c_transform(held, problem.cost, spacing)[0]
+    order = np.argsort(loss, axis=None, kind="stable")
+    before = np.cumsum(mass[order]) - mass[order]
+    sent = np.zeros(mass.size)
+    sent[order] = np.clip(amount - before, 0.0, mass[order])
+    nearest = distance_transform_edt(
+        ~off, sampling=spacing, return_distances=False, return_indices=True
+    )
+    there = np.ravel_multi_index(tuple(nearest), off.shape).ravel()
+    return np.bincount(there, sent, mass.size).reshape(off.shape)
