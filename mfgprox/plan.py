@@ -36,6 +36,9 @@ TRIAL_SWEEPS, SWEEPS = 3, (7, 20)
 MOST = 10.0
 """Largest factor of a cell in one sweep: what no part reaches is not filled by force."""
 
+LEAST = 1e-200
+"""Factor of a cell, so that no part is left without a target."""
+
 
 def by_plan(problem: Problem, potentials: Sequence[SplinePotential]) -> tuple[float, float]:
     """Value of the plan, an upper bound of D up to its sums, and their estimated error, without
@@ -73,7 +76,9 @@ def _sharpened(plan: _Plan) -> tuple[float, float]:
 def _start(layout: Layout, share: float) -> _Plan:
     """The plan with that share of the blur, before it is fitted."""
     plain = _Plan(layout, np.exp(layout.slack / np.float32(-share)), np.ones_like(layout.wanted))
-    return min(plain, replace(plain, scale=layout.wanted), key=lambda plan: plan.misfit)
+    # A part may have no other targets than cells without Q that nothing was expected to enter.
+    scale = np.where(layout.wanted > 0.0, layout.wanted, LEAST)
+    return min(plain, replace(plain, scale=scale), key=lambda plan: plan.misfit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +134,7 @@ class _Plan:
             wanted = plan.wanted(R)
             both = (R > 0.0) & (wanted > 0.0)
             factor = np.divide(wanted, R, out=np.ones_like(R), where=both)
-            scale = np.maximum(plan.scale * np.minimum(factor, MOST), 1e-200)
+            scale = np.maximum(plan.scale * np.minimum(factor, MOST), LEAST)
             plan = replace(plan, scale=scale / scale.max())
         return plan
 

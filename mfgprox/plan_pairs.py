@@ -82,7 +82,8 @@ class Layout:
         stays = _staying(problem, _cells(nodes, sub, argmin.shape), argmin.ravel(), starts, targets)
         if stays.any():
             own = np.repeat(_cells(nodes, sub, argmin.shape), np.diff(starts)) == targets
-            slack[np.repeat(stays, np.diff(starts)) & ~own] = np.inf
+            slack[np.repeat(stays, np.diff(starts))] = np.inf
+            slack[np.repeat(stays, np.diff(starts)) & own] = 0.0
         return cls(problem, sub, nodes, mass, starts, targets, slack, wanted, stays)
 
 
