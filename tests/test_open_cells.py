@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from mfgprox.audit.recompute import recompute_certificate
 from mfgprox.certificate import continuous_bounds
 from mfgprox.density import Gaussian, Mixture, Uniform
 from mfgprox.exact import exact_answer
@@ -125,3 +126,16 @@ def test_bounds_are_close_in_the_plane(f):
     assert solution.R[np.isneginf(problem.log_Q)].sum() * grid.cell_volume > 0.1
     bounds = continuous_bounds(problem, solution.U[-1])
     assert 0.0 < bounds.lower <= bounds.upper <= 1.02 * bounds.lower
+
+
+@pytest.mark.parametrize("f", ["jensen-shannon", "reverse-kl"])
+@pytest.mark.parametrize("epsilon", [0.3, 3.0])
+def test_the_audit_finds_the_same_lower_bound(f, epsilon):
+    # Edges between cells: the audit takes Q as its averages over them.
+    problem = line(f, epsilon, 200, Q=Uniform([0.475], [1.825]))
+    solution = solve(problem, static=True)
+    found = recompute_certificate(
+        problem.grid, problem.P, problem.Q, -solution.U[-1], epsilon=epsilon, f_divergence=f
+    )
+    assert found.lower_bound == pytest.approx(solution.lower_bound, rel=1e-3)
+    assert found.lower_bound - found.sums <= solution.upper_bound

@@ -5,11 +5,13 @@ Source: Baptista et al., Proximal optimal transport divergences, Theorem 3.1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
+from scipy.optimize import minimize_scalar
 
 from mfgprox.audit.lattice import Lattice
 from mfgprox.audit.spline import FineLattice
@@ -116,11 +118,43 @@ def _completed(
     transform, _ = minimum_over_lattice(partial, centres, centres, *cost)
     if known.all():
         return transform, psi
+    level = -math.inf
+    without_Q = ~(known | (lattice.Q > 0.0))
+    if math.isfinite(lattice.divergence.recession) and without_Q.any():
+        way, _ = minimum_over_lattice(np.where(without_Q, 0.0, -np.inf), centres, centres, *cost)
+        level = _level(lattice, partial, transform, way)
+        transform = np.minimum(transform, way - level)
     held = np.where(lattice.P > 0.0, transform, -np.inf)
     envelope, _ = minimum_over_lattice(held, centres, centres, *cost)
     distance = distance_transform_edt(~known, sampling=lattice.spacing[::-1])
     envelope = envelope - (distance**2 if lattice.p >= 2.0 else distance**lattice.p)
+    envelope = np.where(without_Q, np.maximum(envelope, level), envelope)
     return transform, np.where(known, psi, envelope)
+
+
+def _level(lattice: Lattice, partial: np.ndarray, transform: np.ndarray, way: np.ndarray) -> float:
+    """The best of one value of psi for all cells without Q, where f'(∞) is finite.
+
+    partial: psi, -inf where it is not known; transform: its psi^c; way: the cost of reaching a cell
+    without Q. The dual value is concave in that value; lower ones push nu up.
+    """
+    known = np.isfinite(partial)
+    least = float(partial[known].min())
+    divergence, scale = lattice.divergence, max(1.0, abs(least))
+    low = min(
+        float((way - transform)[lattice.P > 0.0].min()),
+        least - lattice.epsilon * (divergence.recession - divergence.slope),
+    )
+
+    def loss(level: float) -> float:
+        full = np.where(known, partial, np.where(lattice.Q > 0.0, least, level))
+        term = divergence.dual_term(full, lattice.Q, lattice.epsilon, lattice.volume)
+        return term - lattice.mean(np.minimum(transform, way - level))
+
+    found = minimize_scalar(
+        loss, bounds=(low, least), method="bounded", options={"xatol": 1e-9 * scale}
+    )
+    return float(found.x)
 
 
 def _whole_box(lattice: Lattice, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
