@@ -83,20 +83,24 @@ def _value(
     """The same for other p, from the values of the splines; the second opinion is the lattice's.
 
     Where Q vanishes somewhere they converge with the second power of the cells, or faster: what the
-    last three grids show. Elsewhere the last one is left as it is: on smooth data it is better by
-    far than those before.
+    last three grids show; where they change more than the lattice's extrapolated ones (p > 2 and
+    mass that hardly moves), these count. Elsewhere the last one is left as it is: on smooth data it
+    is better by far than those before.
     """
     if not (finished and state.between):
         return between, math.inf
     before, last = state.between[-1], between
-    lattice = _extrapolated([*state.values, plan.dual])[-1]
+    lattice = _extrapolated([*state.values, plan.dual])
+    changed = abs(lattice[-1] - lattice[-2]) if len(lattice) > 1 else math.inf
+    if not everywhere and changed < abs(last - before):
+        return lattice[-1], changed + _left(state)
     fall = ORDER
     if len(state.between) > 1:
         earlier = abs(state.between[-1] - state.between[-2])
         fall = min(max(earlier / max(abs(last - before), 1e-300), ORDER), SMOOTH)
     step = (last - before) / (fall - 1.0)
     found = last if everywhere else last + step
-    return found, 2.0 * abs(step) + abs(found - lattice) + _left(state)
+    return found, 2.0 * abs(step) + abs(found - lattice[-1]) + _left(state)
 
 
 def _direct_value(
