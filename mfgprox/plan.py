@@ -35,7 +35,6 @@ TRIAL_SWEEPS, SWEEPS = 3, (7, 20)
 """Of the fit of R: to choose a plan, and further ones of that plan, which are looked at after."""
 MOST = 10.0
 """Largest factor of a cell in one sweep: what no part reaches is not filled by force."""
-
 LEAST = 1e-200
 """Factor of a cell, so that no part is left without a target."""
 

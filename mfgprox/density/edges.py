@@ -48,8 +48,7 @@ class Uniform:
 
     def cut(self, grid: Grid) -> np.ndarray:
         """The cells that edges cut, grid.shape, bool."""
-        share = np.exp(self.log_density(grid)) * self.volume
-        return (share > 0.0) & (share < WHOLE)
+        return _in_part(self.log_density(grid), self.volume)
 
     def log_means(self, grid: Grid, low: list[np.ndarray], high: list[np.ndarray]) -> np.ndarray:
         """Logarithms of the means over m boxes; low, high: (m,) for each axis, x first."""
@@ -79,6 +78,12 @@ def _snapped(share: np.ndarray) -> np.ndarray:
     share[share < SNAP] = 0.0
     share[share > 1.0 - SNAP] = 1.0
     return share
+
+
+def _in_part(log_density: np.ndarray, volume: float) -> np.ndarray:
+    """Cells that a constant density on a set of that volume covers in part."""
+    share = np.exp(log_density) * volume
+    return np.asarray((share > 0.0) & (share < WHOLE))
 
 
 class Ring:
@@ -133,8 +138,7 @@ class Ring:
 
     def cut(self, grid: Grid) -> np.ndarray:
         """The cells that edges cut, grid.shape, bool."""
-        share = np.exp(self.log_density(grid)) * self.volume
-        return (share > 0.0) & (share < WHOLE)
+        return _in_part(self.log_density(grid), self.volume)
 
     def log_means(self, grid: Grid, low: list[np.ndarray], high: list[np.ndarray]) -> np.ndarray:
         """Logarithms of the means over m boxes; low, high: (m,) for each axis, x first."""

@@ -56,6 +56,19 @@ def boxes_around(z, y, x, argmin, margin, boxes):
     return count
 
 
+@njit(cache=True)
+def in_earlier_box(boxes, b, u, v, t):
+    """Whether one of the first b boxes holds that cell."""
+    for e in range(b):
+        if (
+            boxes[e, 0] <= u <= boxes[e, 3]
+            and boxes[e, 1] <= v <= boxes[e, 4]
+            and boxes[e, 2] <= t <= boxes[e, 5]
+        ):
+            return True
+    return False
+
+
 @njit(cache=True, nogil=True)
 def active_pairs(
     first,
@@ -100,14 +113,7 @@ def active_pairs(
                             continue
                         if s > near and s > unit * (log_mass[k] - log_R[u, v, t] + limits[2]):
                             continue
-                        seen = False
-                        for e in range(b):
-                            seen = seen or (
-                                boxes[e, 0] <= u <= boxes[e, 3]
-                                and boxes[e, 1] <= v <= boxes[e, 4]
-                                and boxes[e, 2] <= t <= boxes[e, 5]
-                            )
-                        if seen:
+                        if in_earlier_box(boxes, b, u, v, t):
                             continue
                         if fill:
                             targets[starts[k] + count] = (u * ny + v) * nx + t

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mfgprox.kernels.active_pairs import BOXES, boxes_around
+from mfgprox.kernels.active_pairs import BOXES, boxes_around, in_earlier_box
 from mfgprox.kernels.descent import power_cost
 
 
@@ -62,14 +62,7 @@ def part_pairs(
                             continue
                         if s > near and s > unit * (log_mass[k] - log_R[u, v, t] + limits[2]):
                             continue
-                        seen = False
-                        for e in range(b):
-                            seen = seen or (
-                                boxes[e, 0] <= u <= boxes[e, 3]
-                                and boxes[e, 1] <= v <= boxes[e, 4]
-                                and boxes[e, 2] <= t <= boxes[e, 5]
-                            )
-                        if seen:
+                        if in_earlier_box(boxes, b, u, v, t):
                             continue
                         if fill:
                             targets[starts[k] + count] = (u * n[1] + v) * n[2] + t
