@@ -31,8 +31,9 @@ POOR = 1e-2
 """Misfit from which a plan is poor."""
 SHARPER = {1: (0.5, 0.25), 2: (0.5, 0.25), 3: (0.5,)}
 """Shares of the blur that are tried as well, by the number of axes."""
-TRIAL_SWEEPS, SWEEPS = 3, (7, 20)
-"""Of the fit of R: to choose a plan, and further ones of that plan, which are looked at after."""
+TRIAL_SWEEPS, SWEEPS, GAIN = 3, (7, 20, 70, 200), 3e-4
+"""Of the fit of R: to choose a plan, and further ones of that plan, as long as they lower its value
+by such a share: for a large epsilon the least flaw of R is dear."""
 MOST = 10.0
 """Largest factor of a cell in one sweep: what no part reaches is not filled by force."""
 LEAST = 1e-200
@@ -66,10 +67,13 @@ def _sharpened(plan: _Plan) -> tuple[float, float]:
     trials = [plan, *(_start(plan.layout, share).fitted(TRIAL_SWEEPS) for share in shares)]
     values = [trial.value() for trial in trials]
     plan = trials[int(np.argmin([value for value, _ in values]))]
+    least = min(values)
     for sweeps in SWEEPS:
         plan = plan.fitted(sweeps)
-        values.append(plan.value())
-    return min(values)
+        before, least = least, min(least, plan.value())
+        if not least[0] < (1.0 - GAIN) * before[0]:
+            break
+    return least
 
 
 def _start(layout: Layout, share: float) -> _Plan:
