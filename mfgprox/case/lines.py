@@ -11,6 +11,8 @@ from mfgprox.case.errors import Path
 
 DEEPEST = 8
 """Keys below that many others are found at the line of those; no key of a case is so deep."""
+LONG = 256
+"""Characters of an array on one line above which its elements are found at that line."""
 
 _STRING = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}|\'\'\'(?:[^\']|\'(?!\'\'))*+\'{3,5}'
@@ -20,6 +22,8 @@ _STRING = re.compile(
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
 _BLANK = re.compile(r"[ \t]*+")
 _SCALAR = re.compile(r"[^,\]}\n#]*+")
+_PLAIN = re.compile(r"[^\"'#{}\n]*+")
+_BRACKET = re.compile(r"[\[\]]")
 _BARE = re.compile(r"[A-Za-z0-9_-]++")
 
 
@@ -105,13 +109,29 @@ class _Scanner:
         self.mark(path, self.at)
         first = self.text[self.at]
         if first == "[":
-            self.sequence("]", lambda i: self.value((*path, i)))
+            end = self.end_of_plain()
+            if end > self.at + LONG:
+                self.at = end
+            else:
+                self.sequence("]", lambda i: self.value((*path, i)))
         elif first == "{":
             self.sequence("}", lambda i: self.pair(path))
         else:
             match = _STRING.match(self.text, self.at) or _SCALAR.match(self.text, self.at)
             assert match is not None
             self.at = match.end()
+
+    def end_of_plain(self) -> int:
+        """Where an array ends that is all on one line, without texts and tables; 0 for others. What
+        it holds has the line of the array, and need not be looked at."""
+        match = _PLAIN.match(self.text, self.at)
+        assert match is not None
+        depth = 0
+        for bracket in _BRACKET.finditer(self.text, self.at, match.end()):
+            depth += 1 if bracket[0] == "[" else -1
+            if depth == 0:
+                return bracket.end()
+        return 0
 
     def sequence(self, close: str, element: Any) -> None:
         self.at += 1

@@ -43,7 +43,7 @@ class Conditions:
     tests: tuple[ast.Compare, ...]
     zeros: bool
 
-    @property
+    @functools.cached_property
     def work(self) -> int:
         """Numbers at a point that are worked out at most."""
         return sum(isinstance(node, ast.expr) for node in ast.walk(self.tree))
@@ -123,14 +123,25 @@ def jumping(formula: str, grid: Grid) -> Conditions | None:
 @functools.lru_cache(maxsize=64)
 def _jumping(formula: str, lower: tuple[float, ...], upper: tuple[float, ...]) -> Conditions | None:
     tree = parse(formula, len(lower))
-    found = {ast.dump(n): n for n in ast.walk(tree) if isinstance(n, ast.Compare)}
-    conditions = Conditions(tree, tuple(found.values()), _may_vanish(tree))
+    tests: dict[int, ast.Compare] = {}
+    _number(tree, {}, tests)
+    conditions = Conditions(tree, tuple(tests.values()), _may_vanish(tree))
     if not (conditions.tests or conditions.zeros):
         return None
     d, longer = len(lower), max(1.0, conditions.work / PLAIN)
     points = max(2, round(LOOK[d] / longer ** (2.0 / d)))
     which = _jumps(conditions, Grid(lower, upper, (points,) * d))
     return conditions.only(which) if which.any() else None
+
+
+def _number(node: ast.AST, numbers: dict[object, int], tests: dict[int, ast.Compare]) -> int:
+    """A number for a part of a formula, the same for equal parts; fills `tests`, each once."""
+    parts = tuple(_number(child, numbers, tests) for child in ast.iter_child_nodes(node))
+    own = getattr(node, "value" if isinstance(node, ast.Constant) else "id", None)
+    number = numbers.setdefault((type(node), own, parts), len(numbers))
+    if isinstance(node, ast.Compare):
+        tests.setdefault(number, node)
+    return number
 
 
 def _may_vanish(tree: ast.expr) -> bool:
