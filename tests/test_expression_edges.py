@@ -31,13 +31,17 @@ def box(d, n, half=3.0):
         (RING, Ring([0, 0], 1.0, 2.5**0.5), box(2, 65), 1e-9),
         (BOX, Uniform([-0.67, -1.33], [0.87, 0.93]), box(2, 33), 1e-12),
         # On the edges of cells: none is cut, and rounding leaves no slivers.
-        ("where(abs(x) < 0.7, where(y < 1.1, 1, 0), 0)", Uniform([-0.7, -3], [0.7, 1.1]),
-         box(2, 60), 1e-14),
+        (
+            "where(abs(x) < 0.7, where(y < 1.1, 1, 0), 0)",
+            Uniform([-0.7, -3], [0.7, 1.1]),
+            box(2, 60),
+            1e-14,
+        ),
         # The kind has 24 nodes in z, across kinks.
         (SHELL, Ring([0, 0, 0], 0.6, 1.2), box(3, 16, 1.5), 1e-3),
         ("0**maximum(0, x**2 + y**2 - 1)", Ring([0, 0], 0.0, 1.0), box(2, 24), 1e-7),
     ],
-)  # fmt: skip
+)
 def test_cells_have_the_averages_of_the_kind(formula, kind, grid, closeness):
     found, known = sample(Expression(formula), grid), sample(kind, grid)
     assert not found.smooth
@@ -80,11 +84,18 @@ def test_jumps_between_positive_values():
 
 
 SMOOTH = [
-    "maximum(0, 1 - x**2)", "sqrt(maximum(0, 1 - x**2))", "maximum(0, x)**0.3",
-    "where(abs(x) < 1, 1 - x**2, 0)", "where(abs(x) < 1, exp(-1/(1 - x**2)), 0)",
-    "where(x < 0, exp(x), exp(-2*x))", "where(x < 1e9, exp(-x**2), 1)", "1/(1 + x**2)",
-    "maximum(0, 1 - x**2)**0", "exp(-x**2) + where(x < 2.9, 0, 1e-30)", "1 + tanh(50*x)",
-]  # fmt: skip
+    "maximum(0, 1 - x**2)",
+    "sqrt(maximum(0, 1 - x**2))",
+    "maximum(0, x)**0.3",
+    "where(abs(x) < 1, 1 - x**2, 0)",
+    "where(abs(x) < 1, exp(-1/(1 - x**2)), 0)",
+    "where(x < 0, exp(x), exp(-2*x))",
+    "where(x < 1e9, exp(-x**2), 1)",
+    "1/(1 + x**2)",
+    "maximum(0, 1 - x**2)**0",
+    "exp(-x**2) + where(x < 2.9, 0, 1e-30)",
+    "1 + tanh(50*x)",
+]
 
 
 @pytest.mark.parametrize("formula", SMOOTH)
@@ -124,9 +135,11 @@ def test_what_is_found_to_be_no_density_next_to_an_edge():
 def test_crossings_of_jumps_kinks_and_curves():
     turns = np.array([0.3, 1e-9, 0.7310585, 0.5])
     functions = [
-        lambda t: np.where(t < turns[0], -1.0, 1.0), lambda t: np.sqrt(t) - np.sqrt(turns[1]),
-        lambda t: np.expm1(40 * (t - turns[2])), lambda t: np.where(t < turns[3], -1e300, 1e-300),
-    ]  # fmt: skip
+        lambda t: np.where(t < turns[0], -1.0, 1.0),
+        lambda t: np.sqrt(t) - np.sqrt(turns[1]),
+        lambda t: np.expm1(40 * (t - turns[2])),
+        lambda t: np.where(t < turns[3], -1e300, 1e-300),
+    ]
 
     def values(t, index):
         return np.array([functions[i](s) for i, s in zip(index, t, strict=True)])
@@ -177,8 +190,9 @@ def test_both_jump_in_a_mixture_and_the_exact_answer_knows():
 
 
 def test_newton_refuses_a_formula_with_an_edge():
-    problem = Problem(Gaussian([0], std=[0.3]), Expression("where(x < 0.1, 1, 2)"), epsilon=0.5,
-                      grid=box(1, 64))  # fmt: skip
+    problem = Problem(
+        Gaussian([0], std=[0.3]), Expression("where(x < 0.1, 1, 2)"), epsilon=0.5, grid=box(1, 64)
+    )
     with pytest.raises(ValueError, match="got a density with edges or zeros"):
         solve(problem, Newton())
 
@@ -187,10 +201,10 @@ def test_a_formula_is_read_back_with_its_edges(tmp_path):
     from mfgprox.case import parse_case
 
     case = parse_case(
-        'epsilon = 1.0\np = 2.0\n[grid]\nlower = [-2.0]\nupper = [2.0]\ncells = [32]\n'
+        "epsilon = 1.0\np = 2.0\n[grid]\nlower = [-2.0]\nupper = [2.0]\ncells = [32]\n"
         'time_steps = 4\n[P]\nkind = "gaussian"\nmean = [0.0]\nstd = [0.3]\n'
         '[Q]\nkind = "expression"\nformula = "where(abs(x - 0.1) < 0.77, exp(x), 0)"\n'
-    )  # fmt: skip
+    )
     save(solve(case.problem(), static=True), tmp_path / "out.h5")
     back = load(tmp_path / "out.h5").problem
     assert back.densities[1].has_edges(back.grid)
@@ -202,8 +216,10 @@ def test_a_formula_is_read_back_with_its_edges(tmp_path):
 @pytest.mark.parametrize("n", [128, 256])
 def test_ring_and_box_on_finer_grids(n):
     P, grid = Gaussian([0, 0], std=[0.3, 0.3]), box(2, n)
-    for formula, kind in ((RING, Ring([0, 0], 1.0, 2.5**0.5)),
-                          (BOX, Uniform([-0.67, -1.33], [0.87, 0.93]))):  # fmt: skip
+    for formula, kind in (
+        (RING, Ring([0, 0], 1.0, 2.5**0.5)),
+        (BOX, Uniform([-0.67, -1.33], [0.87, 0.93])),
+    ):
         for epsilon in (0.05, 0.5, 6.0):
             known = Problem(P, kind, epsilon=epsilon, grid=grid)
             exact = exact_answer(known).divergence

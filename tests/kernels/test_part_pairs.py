@@ -24,9 +24,19 @@ def cost(away, p, separable):
 def pairs(psi, nodes, sub, blur, log_mass, log_R, p, separable):
     argmin = c_transform(psi, Cost(p), tuple(SPACING))[1]
     before = (
-        nodes, sub, argmin, psi, SPACING, p, separable, np.array(psi.shape), blur, log_mass, log_R,
+        nodes,
+        sub,
+        argmin,
+        psi,
+        SPACING,
+        p,
+        separable,
+        np.array(psi.shape),
+        blur,
+        log_mass,
+        log_R,
         LIMITS,
-    )  # fmt: skip
+    )
     lowest, starts = np.empty(nodes.size), np.zeros(nodes.size + 1, np.int64)
     none = np.empty(0, np.int32), np.empty(0, np.float32)
     part_pairs(0, nodes.size, *before, False, lowest, starts, *none)
@@ -70,9 +80,22 @@ def test_mass_and_cost_of_a_plan(p, separable):
     R, costs = np.zeros(12), np.empty(3)
     spread_pairs(starts, targets, weights, mass, scale, R)
     cost_of_pairs(
-        0, 3, nodes, sub, starts, targets, weights, scale, np.array(shape), SPACING, p, separable,
-        offset, spread, costs,
-    )  # fmt: skip
+        0,
+        3,
+        nodes,
+        sub,
+        starts,
+        targets,
+        weights,
+        scale,
+        np.array(shape),
+        SPACING,
+        p,
+        separable,
+        offset,
+        spread,
+        costs,
+    )
     x, y = places(nodes, shape, sub), places(np.arange(12), shape, np.ones(3, int))
     expected, paid = np.zeros(12), np.zeros(3)
     signs = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T
